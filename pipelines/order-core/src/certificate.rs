@@ -1,0 +1,326 @@
+//! The certificate: a running BLAKE3 hash over every record's position and the effects it had.
+//!
+//! The bytes hashed are an encoding of our own (fixed-width little-endian numbers, lengths before texts), so that the
+//! certificate does not change with the schemas. They are gathered and hashed in large pieces, which BLAKE3 does
+//! several times faster than small ones; the result does not depend on where the pieces end.
+
+use std::fmt;
+
+use order_model::{
+    Command, Decision, Event, LineState, Lines, ListingChange, ListingEvent, ListingSettings, OrderEvent,
+    Partition, Position, Relay, RelayBody, RelayLine, Stock,
+};
+
+/// Domain of the hash; a change of the encoding changes it.
+const CONTEXT: &str = "doorbuster ledger certificate 2026-11 v1";
+const COMBINED_CONTEXT: &str = "doorbuster certificate of all ledgers 2026-11 v1";
+/// How many bytes are gathered before they are hashed.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// The hash over everything a ledger has read and said. Shown as 64 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Certificate(pub [u8; 32]);
+
+impl fmt::Display for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The certificate of a whole log: the hash over its ledgers' certificates in order of partition.
+pub fn combine(ledgers: &[Certificate]) -> Certificate {
+    let mut hasher = blake3::Hasher::new_derive_key(COMBINED_CONTEXT);
+    for ledger in ledgers {
+        hasher.update(&ledger.0);
+    }
+    Certificate(*hasher.finalize().as_bytes())
+}
+
+pub(crate) struct Notary {
+    hasher: blake3::Hasher,
+    gathered: Vec<u8>,
+}
+
+impl Notary {
+    pub(crate) fn new(partition: Partition, partitions: u32) -> Self {
+        let mut gathered = Vec::with_capacity(PIECE_BYTES + 4_096);
+        gathered.extend_from_slice(&partition.0.to_le_bytes());
+        gathered.extend_from_slice(&partitions.to_le_bytes());
+        Self { hasher: blake3::Hasher::new_derive_key(CONTEXT), gathered }
+    }
+
+    /// Notes one record and what came of it.
+    pub(crate) fn note(&mut self, at: &Position, decisions: &[Decision], relays: &[(Partition, Relay)]) {
+        let mut bytes = Encoder(&mut self.gathered);
+        bytes.u64(at.offset.0);
+        bytes.u64(at.time.0);
+        bytes.length(decisions.len());
+        decisions.iter().for_each(|decision| bytes.decision(decision));
+        bytes.length(relays.len());
+        relays.iter().for_each(|(to, relay)| bytes.relay(*to, relay));
+        if self.gathered.len() >= PIECE_BYTES {
+            self.hasher.update(&self.gathered);
+            self.gathered.clear();
+        }
+    }
+
+    pub(crate) fn certificate(&self) -> Certificate {
+        let mut hasher = self.hasher.clone();
+        hasher.update(&self.gathered);
+        Certificate(*hasher.finalize().as_bytes())
+    }
+}
+
+struct Encoder<'a>(&'a mut Vec<u8>);
+
+impl Encoder<'_> {
+    fn u8(&mut self, value: u8) {
+        self.0.push(value);
+    }
+
+    fn u32(&mut self, value: u32) {
+        self.0.extend_from_slice(&value.to_le_bytes());
+    }
+
+    fn u64(&mut self, value: u64) {
+        self.0.extend_from_slice(&value.to_le_bytes());
+    }
+
+    fn i64(&mut self, value: i64) {
+        self.0.extend_from_slice(&value.to_le_bytes());
+    }
+
+    fn bytes(&mut self, value: &[u8]) {
+        self.length(value.len());
+        self.0.extend_from_slice(value);
+    }
+
+    fn length(&mut self, length: usize) {
+        self.u32(u32::try_from(length).unwrap_or(u32::MAX));
+    }
+
+    fn decision(&mut self, decision: &Decision) {
+        self.u64(decision.sequence.0);
+        self.u64(decision.time.0);
+        match &decision.event {
+            Event::Order(order) => self.order_event(order),
+            Event::Listing(listing) => self.listing_event(listing),
+            Event::Customer(customer) => {
+                self.u8(130);
+                self.0.extend_from_slice(&customer.id.0);
+                self.0.extend_from_slice(&customer.customer.0);
+                self.u8(u8::from(customer.blocked));
+                self.u32(customer.reason.map_or(0, |reason| reason.number().into()));
+            }
+        }
+    }
+
+    /// Orders' kinds are below 128; other events start with a number from there.
+    fn order_event(&mut self, event: &OrderEvent) {
+        self.u8(event.kind.number());
+        self.u32(event.reason.map_or(0, |reason| reason.number().into()));
+        self.0.extend_from_slice(&event.order.0);
+        self.0.extend_from_slice(&event.customer.0);
+        self.0.extend_from_slice(event.currency.as_bytes());
+        self.i64(event.total);
+        self.i64(event.tax);
+        self.u64(event.deadline.0);
+        self.u8(u8::from(event.payment.is_some()));
+        self.0.extend_from_slice(&event.payment.unwrap_or_default().0);
+        self.length(event.lines.len());
+        for line in &event.lines {
+            self.bytes(line.sku.as_bytes());
+            self.0.extend_from_slice(&line.quantity.to_le_bytes());
+            self.u8(line.state.number());
+            self.i64(line.unit_price);
+            self.u8(u8::from(line.stock.is_some()));
+            self.stock(&line.stock.unwrap_or_default());
+        }
+    }
+
+    fn listing_event(&mut self, event: &ListingEvent) {
+        self.u8(129);
+        self.u8(event.kind.number());
+        self.u32(event.reason.map_or(0, |reason| reason.number().into()));
+        self.0.extend_from_slice(&event.id.0);
+        self.bytes(event.sku.as_bytes());
+        self.i64(event.delta);
+        self.stock(&event.stock);
+        self.u8(u8::from(event.settings.is_some()));
+        if let Some(settings) = &event.settings {
+            self.settings(settings);
+        }
+    }
+
+    fn settings(&mut self, settings: &ListingSettings) {
+        self.bytes(settings.sale.as_bytes());
+        self.0.extend_from_slice(settings.currency.as_bytes());
+        for time in [settings.opens_at.0, settings.closes_at.0, settings.hold_ms, settings.retention_ms] {
+            self.u64(time);
+        }
+        for number in [settings.limit_per_customer, settings.extensions_max, settings.waitlist_max] {
+            self.u32(number);
+        }
+        self.u32(settings.tax_bp.into());
+        self.length(settings.prices.len());
+        for step in &settings.prices {
+            self.u64(step.from_time.0);
+            self.u32(step.from_units);
+            self.i64(step.unit_price);
+        }
+    }
+
+    fn stock(&mut self, stock: &Stock) {
+        for number in [stock.free, stock.held, stock.sold, stock.waiting] {
+            self.u32(number);
+        }
+    }
+
+    fn relay(&mut self, to: Partition, relay: &Relay) {
+        self.u32(to.0);
+        self.u64(relay.number.0);
+        match &relay.body {
+            RelayBody::Forward(command) => {
+                self.u8(1);
+                self.command(command);
+            }
+            RelayBody::Reserve(reserve) => {
+                self.u8(2);
+                self.u32(reserve.home.0);
+                self.0.extend_from_slice(&reserve.order.0);
+                self.0.extend_from_slice(&reserve.customer.0);
+                self.0.extend_from_slice(reserve.currency.as_bytes());
+                self.u8(u8::from(reserve.partial));
+                self.relay_lines(&reserve.lines);
+            }
+            RelayBody::Answer(answer) => {
+                self.u8(3);
+                self.0.extend_from_slice(&answer.order.0);
+                self.u32(answer.refused.map_or(0, |reason| reason.number().into()));
+                self.relay_lines(&answer.lines);
+            }
+            RelayBody::Confirm { order } => {
+                self.u8(4);
+                self.0.extend_from_slice(&order.0);
+            }
+            RelayBody::Release { order } => {
+                self.u8(5);
+                self.0.extend_from_slice(&order.0);
+            }
+        }
+    }
+
+    fn relay_lines(&mut self, lines: &[RelayLine]) {
+        self.length(lines.len());
+        for line in lines {
+            self.bytes(line.sku.as_bytes());
+            self.u32(line.quantity);
+            self.u8(line.state.number());
+            self.i64(line.unit_price);
+            self.i64(line.tax);
+        }
+    }
+
+    /// A forwarded command. Relays are never forwarded, and ticks and customer commands have no other home.
+    fn command(&mut self, command: &Command) {
+        match command {
+            Command::Place(place) => {
+                self.u8(1);
+                self.0.extend_from_slice(&place.order.0);
+                self.0.extend_from_slice(&place.customer.0);
+                self.0.extend_from_slice(place.currency.as_bytes());
+                self.u8(u8::from(place.partial));
+                self.lines(&place.lines);
+            }
+            Command::Cancel(cancel) => {
+                self.u8(2);
+                self.0.extend_from_slice(&cancel.order.0);
+                self.0.extend_from_slice(&cancel.customer.0);
+                self.bytes(cancel.sku.as_bytes());
+            }
+            Command::Settle(settle) => {
+                self.u8(3);
+                self.0.extend_from_slice(&settle.order.0);
+                self.bytes(settle.sku.as_bytes());
+                self.0.extend_from_slice(&settle.payment.0);
+                self.i64(settle.amount);
+                self.0.extend_from_slice(settle.currency.as_bytes());
+                self.u8(u8::from(settle.result == order_model::PaymentResult::Captured));
+            }
+            Command::Extend(extend) => {
+                self.u8(4);
+                self.0.extend_from_slice(&extend.order.0);
+                self.bytes(extend.sku.as_bytes());
+                self.u32(extend.number);
+            }
+            Command::Listing(listing) => {
+                self.u8(5);
+                self.0.extend_from_slice(&listing.id.0);
+                self.bytes(listing.sku.as_bytes());
+                self.change(&listing.change);
+            }
+            Command::Tick | Command::Customer(_) | Command::Relay(_) => self.u8(0),
+        }
+    }
+
+    fn lines(&mut self, lines: &Lines) {
+        self.length(lines.len());
+        for line in lines {
+            self.bytes(line.sku.as_bytes());
+            self.0.extend_from_slice(&line.quantity.to_le_bytes());
+        }
+    }
+
+    fn change(&mut self, change: &ListingChange) {
+        match change {
+            ListingChange::Open { settings, stock } => {
+                self.u8(1);
+                self.settings(settings);
+                self.i64(*stock);
+            }
+            ListingChange::Change(settings) => {
+                self.u8(2);
+                self.settings(settings);
+            }
+            ListingChange::Restock { delta } => {
+                self.u8(3);
+                self.i64(*delta);
+            }
+            ListingChange::Pause => self.u8(4),
+            ListingChange::Resume => self.u8(5),
+            ListingChange::Close => self.u8(6),
+        }
+    }
+}
+
+const _: () = assert!(LineState::Awaited.number() < 128);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use order_model::{Offset, TimeMs};
+
+    #[test]
+    fn pieces_do_not_matter_but_every_record_does() {
+        let at = |offset| Position { partition: Partition(0), offset: Offset(offset), time: TimeMs(7) };
+        let hash = |records: std::ops::Range<u64>, looked_at_in_between: bool| {
+            let mut notary = Notary::new(Partition(0), 1);
+            for offset in records {
+                notary.note(&at(offset), &[], &[]);
+                if looked_at_in_between {
+                    notary.certificate();
+                }
+            }
+            notary.certificate()
+        };
+        assert_eq!(hash(0..5_000, false), hash(0..5_000, true));
+        assert_ne!(hash(0..5_000, false), hash(0..4_999, false));
+        assert_ne!(Notary::new(Partition(0), 2).certificate(), Notary::new(Partition(1), 2).certificate());
+    }
+}

@@ -1,0 +1,154 @@
+//! Payments and extensions: what becomes of a hold. Late, repeated or reordered results of payments do no harm: a
+//! payment that buys nothing is given back, once.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use order_model::limits::{REMEMBERED_REFUNDS_MAX, RETENTION_MS_REFUNDS};
+use order_model::{
+    Command, Currency, CustomerId, DecidedLines, Extend, OrderEvent, OrderEventKind, OrderId, PaymentId,
+    PaymentResult, RejectReason, Settle, TimeMs,
+};
+
+use crate::effects::{Outcome, Turn};
+use crate::ledger::Ledger;
+use crate::order::State;
+use crate::orders::Slot;
+
+/// Payments that did not decide an order: refunded or declined in vain. Remembered so that a repeat does nothing.
+#[derive(Default)]
+pub(crate) struct Settlements {
+    known: BTreeSet<(OrderId, PaymentId)>,
+    by_age: VecDeque<(TimeMs, OrderId, PaymentId)>,
+}
+
+impl Settlements {
+    fn is_known(&self, settle: &Settle) -> bool {
+        self.known.contains(&(settle.order, settle.payment))
+    }
+
+    fn remember(&mut self, now: TimeMs, settle: &Settle) {
+        if self.by_age.len() >= REMEMBERED_REFUNDS_MAX {
+            self.forget_oldest();
+        }
+        self.known.insert((settle.order, settle.payment));
+        self.by_age.push_back((now.after(RETENTION_MS_REFUNDS), settle.order, settle.payment));
+    }
+
+    pub(crate) fn forget(&mut self, now: TimeMs) {
+        while self.by_age.front().is_some_and(|(due, ..)| *due <= now) {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some((_, order, payment)) = self.by_age.pop_front() {
+            self.known.remove(&(order, payment));
+        }
+    }
+}
+
+impl Ledger {
+    pub(crate) fn settle(&mut self, turn: &mut Turn<'_>, settle: &Settle) -> Outcome {
+        let sent_on = self.forward_unless_home(turn, &settle.sku, || Command::Settle(*settle));
+        if let Some(outcome) = sent_on {
+            return outcome;
+        }
+        if self.settlements.is_known(settle) {
+            return Outcome::Repeated;
+        }
+        let slot = self.orders.find(&settle.order);
+        if let Some(slot) = slot {
+            self.expire_if_due(turn, slot);
+        }
+        let Some((slot, order)) = slot.and_then(|slot| Some((slot, self.orders.get(slot)?))) else {
+            return self.settle_in_vain(turn, settle, None, RejectReason::OrderUnknown);
+        };
+        let pays = order.price().0 == settle.amount && order.currency == settle.currency;
+        match (order.state, settle.result) {
+            (State::Paid | State::Declined, _) if order.payment == settle.payment => Outcome::Repeated,
+            (State::Held, PaymentResult::Captured) if pays => self.pay(turn, slot, settle.payment),
+            (State::Held, PaymentResult::Declined) => {
+                self.note_payment(slot, settle.payment);
+                self.free_lines(slot);
+                self.end(turn, slot, State::Declined, OrderEventKind::Declined)
+            }
+            (State::Held, PaymentResult::Captured) => {
+                self.settle_in_vain(turn, settle, Some(slot), RejectReason::AmountDiffers)
+            }
+            (State::Paid, _) => self.settle_in_vain(turn, settle, Some(slot), RejectReason::PaidAlready),
+            _ => self.settle_in_vain(turn, settle, Some(slot), RejectReason::NotHeld),
+        }
+    }
+
+    fn pay(&mut self, turn: &mut Turn<'_>, slot: Slot, payment: PaymentId) -> Outcome {
+        self.note_payment(slot, payment);
+        let Some(order) = self.orders.get(slot) else { return Outcome::Repeated };
+        for line in order.lines.iter().filter(|line| line.is_taken()) {
+            self.listings.get_mut(line.listing).sell(line.quantity);
+        }
+        self.end(turn, slot, State::Paid, OrderEventKind::Paid)
+    }
+
+    fn note_payment(&mut self, slot: Slot, payment: PaymentId) {
+        if let Some(order) = self.orders.get_mut(slot) {
+            order.payment = payment;
+        }
+    }
+
+    /// A payment that changes no order: money that was taken goes back, a decline is noted.
+    fn settle_in_vain(
+        &mut self,
+        turn: &mut Turn<'_>,
+        settle: &Settle,
+        slot: Option<Slot>,
+        reason: RejectReason,
+    ) -> Outcome {
+        self.settlements.remember(turn.now, settle);
+        let captured = settle.result == PaymentResult::Captured;
+        let order = slot.and_then(|slot| self.orders.get(slot));
+        let event = OrderEvent {
+            kind: if captured { OrderEventKind::Refund } else { OrderEventKind::Refused },
+            reason: Some(reason),
+            order: settle.order,
+            customer: order.map_or_else(CustomerId::default, |order| order.customer),
+            currency: settle.currency,
+            total: if captured { settle.amount } else { 0 },
+            tax: 0,
+            deadline: TimeMs(0),
+            payment: Some(settle.payment),
+            lines: DecidedLines::new(),
+        };
+        self.say(turn, event)
+    }
+
+    pub(crate) fn extend(&mut self, turn: &mut Turn<'_>, extend: &Extend) -> Outcome {
+        let sent_on = self.forward_unless_home(turn, &extend.sku, || Command::Extend(*extend));
+        if let Some(outcome) = sent_on {
+            return outcome;
+        }
+        let Some(slot) = self.orders.find(&extend.order) else {
+            return self.refuse_unknown(turn, extend.order, CustomerId::default(), Currency::NONE);
+        };
+        self.expire_if_due(turn, slot);
+        let Some(order) = self.orders.get(slot) else { return Outcome::Repeated };
+        if order.state != State::Held {
+            return self.refuse(turn, slot, RejectReason::NotHeld);
+        }
+        let so_far = u32::from(order.extensions);
+        if (1..=so_far).contains(&extend.number) {
+            return Outcome::Repeated;
+        }
+        let allowed =
+            order.lines.iter().map(|line| self.listings.get(line.listing).settings.extensions_max).min();
+        if extend.number != so_far + 1 || extend.number > allowed.unwrap_or_default() {
+            return self.refuse(turn, slot, RejectReason::ExtensionsSpent);
+        }
+        let due = turn.now.after(self.hold_ms(order));
+        if let Some(order) = self.orders.get_mut(slot) {
+            order.extensions = order.extensions.saturating_add(1);
+            order.due = due;
+        }
+        self.holds.enter(due, slot);
+        self.say_order(turn, slot, OrderEventKind::Extended, None)
+    }
+}
