@@ -1,0 +1,91 @@
+//! Rules about Rust files: documented, short, of short functions.
+
+use crate::Tree;
+
+/// Most lines of a Rust file.
+const FILE_LINES_MAX: usize = 500;
+/// Most lines of a function, from `fn` to its closing brace.
+const FUNCTION_LINES_MAX: usize = 80;
+
+/// Every file below a `src` folder begins with a module doc.
+pub fn module_docs(tree: &Tree) -> Vec<String> {
+    tree.rust()
+        .filter(|(path, _)| path.contains("/src/"))
+        .filter(|(_, text)| {
+            !text.lines().find(|line| !line.trim().is_empty()).unwrap_or("").starts_with("//!")
+        })
+        .map(|(path, _)| format!("{path}: begin with a `//!` doc that says what the module promises"))
+        .collect()
+}
+
+/// No file is longer than a reader's patience.
+pub fn files_are_short(tree: &Tree) -> Vec<String> {
+    tree.rust()
+        .map(|(path, text)| (path, text.lines().count()))
+        .filter(|(_, lines)| *lines > FILE_LINES_MAX)
+        .map(|(path, lines)| format!("{path}: {lines} lines, {FILE_LINES_MAX} are allowed; split it"))
+        .collect()
+}
+
+/// No function is longer than a screen. Relies on rustfmt: a function ends at a brace indented as its `fn`.
+pub fn functions_are_short(tree: &Tree) -> Vec<String> {
+    let mut found = Vec::new();
+    for (path, text) in tree.rust() {
+        let lines: Vec<_> = text.lines().collect();
+        for (start, line) in lines.iter().enumerate() {
+            if !begins_function(line) {
+                continue;
+            }
+            let indent = line.len() - line.trim_start().len();
+            let end = format!("{}}}", " ".repeat(indent));
+            let body = lines.get(start..).unwrap_or_default();
+            let one_line = line.ends_with('}') || line.ends_with(';');
+            let length = if one_line { 1 } else { body.iter().take_while(|line| **line != end).count() + 1 };
+            if length > FUNCTION_LINES_MAX {
+                let number = start + 1;
+                found.push(format!(
+                    "{path}:{number}: a function of {length} lines, {FUNCTION_LINES_MAX} are allowed"
+                ));
+            }
+        }
+    }
+    found
+}
+
+fn begins_function(line: &str) -> bool {
+    let before = line.trim_start().split_once("fn ").map(|(before, _)| before);
+    before.is_some_and(|before| {
+        before.split_whitespace().all(|word| {
+            matches!(word, "pub" | "const" | "async" | "unsafe" | "extern" | "\"C\"")
+                || word.starts_with("pub(")
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_module_doc_is_found() {
+        let tree = Tree::of(&[
+            ("a/src/lib.rs", "\n//! A.\n"),
+            ("a/src/b.rs", "use x;\n"),
+            ("a/tests/c.rs", "use x;"),
+        ]);
+        let found = module_docs(&tree);
+        assert!(found.len() == 1 && found[0].starts_with("a/src/b.rs"), "{found:?}");
+    }
+
+    #[test]
+    fn long_files_and_functions_are_found() {
+        let body = "    x();\n".repeat(FUNCTION_LINES_MAX);
+        let long = format!("//! A.\npub(crate) fn long() {{\n{body}}}\nfn short() {{}}\n");
+        let fits = format!("fn fits() {{\n{}}}\n", "    x();\n".repeat(FUNCTION_LINES_MAX - 2));
+        let many = "// x\n".repeat(FILE_LINES_MAX + 1);
+        let tree = Tree::of(&[("long.rs", &long), ("fits.rs", &fits), ("many.rs", &many)]);
+        assert_eq!(functions_are_short(&tree).len(), 1);
+        assert!(functions_are_short(&tree)[0].starts_with("long.rs:2: a function of 82 lines"));
+        assert!(files_are_short(&tree).len() == 1 && files_are_short(&tree)[0].starts_with("many.rs"));
+    }
+}
