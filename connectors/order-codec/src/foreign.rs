@@ -1,0 +1,99 @@
+//! Values of other writers' schemas: asks the source for the schema, plans once how to read it as ours, and
+//! rewrites each value into our own schema, version 1, which the hand-written reader then reads.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use crate::error::{BadRecord, DecodeError};
+use crate::limits::{FOREIGN_SCHEMAS_MAX, UNKNOWN_ID_BELIEVED};
+use crate::registry::SchemaSource;
+use crate::schemas::{COMMAND_V1, DEAD_LETTER_V1, DECISION_V1};
+use crate::transcode::Plan;
+
+/// As which of our records a value is to be read.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Reader {
+    Command,
+    Decision,
+    DeadLetter,
+}
+
+impl Reader {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Command => "Command",
+            Self::Decision => "Decision",
+            Self::DeadLetter => "DeadLetter",
+        }
+    }
+
+    fn schema(self) -> &'static str {
+        match self {
+            Self::Command => COMMAND_V1,
+            Self::Decision => DECISION_V1,
+            Self::DeadLetter => DEAD_LETTER_V1,
+        }
+    }
+}
+
+/// What is known about a foreign schema.
+#[derive(Clone)]
+enum Known {
+    Readable(Arc<Plan>),
+    Unreadable(BadRecord),
+    /// The source said so at this moment. Believed for a while only: the schema may be registered later.
+    Absent(Instant),
+}
+
+pub(crate) struct Foreign {
+    source: Arc<dyn SchemaSource>,
+    known: Mutex<HashMap<(u32, Reader), Known>>,
+}
+
+impl Foreign {
+    pub(crate) fn new(source: Arc<dyn SchemaSource>) -> Self {
+        Self { source, known: Mutex::default() }
+    }
+
+    /// The same value in our own schema, version 1.
+    #[cold]
+    pub(crate) fn to_ours(&self, id: u32, reader: Reader, payload: &[u8]) -> Result<Vec<u8>, DecodeError> {
+        match self.look_up(id, reader)? {
+            Known::Readable(plan) => Ok(plan.run(payload)?),
+            Known::Unreadable(bad) => Err(bad.into()),
+            Known::Absent(_) => Err(BadRecord::SchemaUnknown(id).into()),
+        }
+    }
+
+    fn look_up(&self, id: u32, reader: Reader) -> Result<Known, DecodeError> {
+        if let Some(known) = self.remembered(id, reader) {
+            return Ok(known);
+        }
+        // The lock is not held while the source is asked: it may take its time.
+        let known = match self.source.schema(id)? {
+            None => Known::Absent(Instant::now()),
+            Some(writer) => match Plan::new(&writer, reader.schema()) {
+                Ok(plan) => Known::Readable(Arc::new(plan)),
+                Err(detail) => {
+                    Known::Unreadable(BadRecord::SchemaUnresolvable { id, reader: reader.name(), detail })
+                }
+            },
+        };
+        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= FOREIGN_SCHEMAS_MAX {
+            all.clear();
+        }
+        all.insert((id, reader), known.clone());
+        Ok(known)
+    }
+
+    fn remembered(&self, id: u32, reader: Reader) -> Option<Known> {
+        let all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = all.get(&(id, reader))?;
+        match known {
+            Known::Absent(since) if since.elapsed() >= UNKNOWN_ID_BELIEVED => None,
+            _ => Some(known.clone()),
+        }
+    }
+}
