@@ -15,10 +15,9 @@ impl Ledger {
         if let Some(outcome) = sent_on {
             return outcome;
         }
-        let Some(slot) = self.orders.find(&cancel.order) else {
+        let Some(slot) = self.find_order(turn, &cancel.order) else {
             return self.refuse_unknown(turn, cancel.order, cancel.customer, Currency::NONE);
         };
-        self.expire_if_due(turn, slot);
         let Some(order) = self.orders.get(slot) else { return Outcome::Repeated };
         if order.customer != cancel.customer {
             return self.refuse(turn, slot, RejectReason::CustomerDiffers);

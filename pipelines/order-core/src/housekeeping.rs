@@ -4,13 +4,35 @@
 
 use std::collections::BTreeSet;
 
-use order_model::{OrderEventKind, TimeMs};
+use order_model::{OrderEventKind, OrderId, TimeMs};
 
 use crate::effects::Turn;
 use crate::ledger::Ledger;
 use crate::listings::ListingIndex;
-use crate::order::State;
+use crate::order::{Order, State};
 use crate::orders::Slot;
+
+/// An entry of the calendar of holds. The slot may have gone to another order meanwhile, so it says whose it was.
+pub(crate) struct Hold {
+    slot: Slot,
+    /// The low half of the order's ticket: four thousand million orders do not pass through one slot in one hold.
+    ticket: u32,
+}
+
+impl Hold {
+    pub(crate) fn of(slot: Slot, order: &Order) -> Self {
+        Self { slot, ticket: low_half(order.ticket) }
+    }
+
+    fn is_due(&self, order: &Order, due: TimeMs) -> bool {
+        order.state == State::Held && order.due == due && low_half(order.ticket) == self.ticket
+    }
+}
+
+fn low_half(ticket: u64) -> u32 {
+    let [a, b, c, d, ..] = ticket.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
+}
 
 /// What has to be looked at.
 #[derive(Default)]
@@ -54,9 +76,9 @@ impl Ledger {
             }
         }
         while turn.budget > 0 {
-            let Some((due, slot)) = self.holds.take_due(turn.now) else { break };
-            if self.is_held_until(slot, due) {
-                self.expire(turn, slot);
+            let Some((due, hold)) = self.holds.take_due(turn.now) else { break };
+            if self.orders.get(hold.slot).is_some_and(|order| hold.is_due(order, due)) {
+                self.expire(turn, hold.slot);
                 turn.budget -= 1;
             }
         }
@@ -80,16 +102,25 @@ impl Ledger {
     /// there so that no single record takes long.
     fn forget(&mut self, now: TimeMs) {
         for _ in 0..order_model::limits::HOUSEKEEPING_PER_COMMAND_MAX {
-            let Some((due, slot)) = self.endings.take_due(now) else { break };
-            if self.orders.get(slot).is_some_and(|order| order.due == due && order.state.is_ended()) {
-                self.orders.forget(slot);
-            }
+            let Some((_, slot)) = self.endings.take_due(now) else { break };
+            self.forget_if_due(now, slot);
         }
         self.settlements.forget(now);
     }
 
-    fn is_held_until(&self, slot: Slot, due: TimeMs) -> bool {
-        self.orders.get(slot).is_some_and(|order| order.state == State::Held && order.due == due)
+    pub(crate) fn forget_if_due(&mut self, now: TimeMs, slot: Slot) {
+        if self.orders.get(slot).is_some_and(|order| order.may_be_forgotten(now)) {
+            self.orders.forget(slot);
+        }
+    }
+
+    /// The order a command is about. What is due for it by now happens first, should housekeeping not have come
+    /// round to it: its hold expires, or it is forgotten.
+    pub(crate) fn find_order(&mut self, turn: &mut Turn<'_>, id: &OrderId) -> Option<Slot> {
+        let slot = self.orders.find(id)?;
+        self.expire_if_due(turn, slot);
+        self.forget_if_due(turn.now, slot);
+        self.orders.get(slot).map(|_| slot)
     }
 
     pub(crate) fn expire(&mut self, turn: &mut Turn<'_>, slot: Slot) {
@@ -97,9 +128,8 @@ impl Ledger {
         self.end(turn, slot, State::Expired, OrderEventKind::Expired);
     }
 
-    /// Expires an order that a command is about, when its hold is due but housekeeping has not come round to it.
-    pub(crate) fn expire_if_due(&mut self, turn: &mut Turn<'_>, slot: Slot) {
-        let due = |order: &crate::order::Order| order.state == State::Held && order.due <= turn.now;
+    fn expire_if_due(&mut self, turn: &mut Turn<'_>, slot: Slot) {
+        let due = |order: &Order| order.state == State::Held && order.due <= turn.now;
         if self.orders.get(slot).is_some_and(due) {
             self.expire(turn, slot);
         }

@@ -12,9 +12,9 @@ use crate::calendar::Calendar;
 use crate::certificate::{Certificate, Notary};
 use crate::customers::Customers;
 use crate::effects::{Effects, Outcome, Turn};
-use crate::housekeeping::Chores;
+use crate::housekeeping::{Chores, Hold};
 use crate::listings::Listings;
-use crate::orders::{Orders, Parts};
+use crate::orders::{Orders, Parts, Slot};
 use crate::relays::{Arrival, RelayBook};
 use crate::settle::Settlements;
 
@@ -74,9 +74,9 @@ pub struct Ledger {
     pub(crate) settlements: Settlements,
     pub(crate) relays: RelayBook,
     /// Held orders by the time their hold falls due.
-    pub(crate) holds: Calendar,
+    pub(crate) holds: Calendar<Hold>,
     /// Ended orders by the time they may be forgotten.
-    pub(crate) endings: Calendar,
+    pub(crate) endings: Calendar<Slot>,
     pub(crate) chores: Chores,
     /// The ticket of the next order.
     pub(crate) next_ticket: u64,

@@ -2,11 +2,12 @@
 
 use order_model::limits::RETENTION_MS_UNLISTED;
 use order_model::{
-    DecidedLine, DecidedLines, LineState, OrderEvent, OrderEventKind, PaymentId, RejectReason, RelayLine,
-    TimeMs,
+    DecidedLine, DecidedLines, LineState, ListingSettings, OrderEvent, OrderEventKind, PaymentId,
+    RejectReason, RelayLine, TimeMs,
 };
 
 use crate::effects::{Outcome, Turn};
+use crate::housekeeping::Hold;
 use crate::ledger::Ledger;
 use crate::order::{Order, OwnLine, State};
 use crate::orders::Slot;
@@ -22,17 +23,22 @@ impl Ledger {
         if let Some(order) = self.orders.get_mut(slot) {
             order.state = State::Held;
             order.due = due;
+            self.holds.enter(due, Hold::of(slot, order));
         }
-        self.holds.enter(due, slot);
         self.say_order(turn, slot, OrderEventKind::Held, None)
     }
 
-    /// The shortest hold among the taken lines of this ledger. An order that took none of home's lines is held as
-    /// long as home's first line says.
+    /// The shortest hold among the taken lines of this ledger.
     pub(crate) fn hold_ms(&self, order: &Order) -> u64 {
-        let hold_ms = |line: &OwnLine| self.listings.get(line.listing).settings.hold_ms;
-        let taken = order.lines.iter().filter(|line| line.is_taken()).map(hold_ms).min();
-        taken.or_else(|| order.lines.first().map(hold_ms)).unwrap_or(RETENTION_MS_UNLISTED)
+        self.least(order, |settings| settings.hold_ms).unwrap_or(RETENTION_MS_UNLISTED)
+    }
+
+    /// The least of a setting among the taken lines of this ledger. For an order that took none of home's lines,
+    /// home's first line speaks.
+    pub(crate) fn least<T: Ord>(&self, order: &Order, setting: impl Fn(&ListingSettings) -> T) -> Option<T> {
+        let setting = |line: &OwnLine| setting(&self.listings.get(line.listing).settings);
+        let taken = order.lines.iter().filter(|line| line.is_taken()).map(&setting).min();
+        taken.or_else(|| order.lines.first().map(&setting))
     }
 
     /// Frees what an order has set aside in this ledger.
@@ -70,10 +76,16 @@ impl Ledger {
         let Some(order) = self.orders.get_mut(slot) else { return outcome };
         let owners = order.other_owners(self.shape.partition, self.shape.partitions);
         turn.end_parts(&mut self.relays, &owners, order.id, state == State::Paid);
-        let home = order.lines.first().map(|line| line.listing);
+        let home = match &order.shared {
+            None => order.lines.first().map(|line| line.listing),
+            Some(lines) => lines.first().and_then(|line| self.listings.find(&line.sku)),
+        };
+        let is_under_way = order.state == State::Reserving && state == State::Cancelled;
+        if !is_under_way {
+            order.shared = None;
+        }
         order.state = state;
         order.lines = Default::default();
-        order.shared = None;
         let retention =
             home.map_or(RETENTION_MS_UNLISTED, |home| self.listings.get(home).settings.retention_ms);
         self.remember_until(slot, turn.now.after(retention));

@@ -61,26 +61,16 @@ impl Ledger {
         if listing.status == Status::Closed && !matches!(change, ListingChange::Restock { .. }) {
             return Err(RejectReason::ListingClosed);
         }
-        if listing.changes.len() >= CHANGES_MAX {
-            return Err(RejectReason::TooManyChanges);
-        }
+        refuse_change(listing, change)?;
         match change {
             ListingChange::Open { .. } => Err(RejectReason::ListingExists),
             ListingChange::Change(settings) => {
-                let same =
-                    settings.currency == listing.settings.currency && settings.sale == listing.settings.sale;
-                let counted = listing.has_limit || settings.limit_per_customer == 0;
-                if !same || !counted || !settings_are_valid(settings) {
-                    return Err(RejectReason::SettingsInvalid);
-                }
                 listing.settings = (**settings).clone();
                 self.chores.close_at(settings.closes_at, index);
                 Ok((ListingEventKind::Changed, 0))
             }
             ListingChange::Restock { delta } => {
-                let free = listing.free_units();
-                units(listing.total() - free, i64::from(free).saturating_add(*delta))?;
-                listing.restock(units(free, *delta)?);
+                listing.restock(units(listing.free_units(), *delta)?);
                 Ok((ListingEventKind::Restocked, *delta))
             }
             ListingChange::Pause => {
@@ -146,6 +136,26 @@ impl Ledger {
         turn.decide(Event::Listing(Box::new(event)));
         Outcome::Decided(result.err())
     }
+}
+
+/// Whether a change to a listing that is open, or a restocking, cannot be.
+fn refuse_change(listing: &Listing, change: &ListingChange) -> Result<(), RejectReason> {
+    match change {
+        ListingChange::Change(settings) => {
+            let same =
+                settings.currency == listing.settings.currency && settings.sale == listing.settings.sale;
+            let counted = listing.has_limit || settings.limit_per_customer == 0;
+            if !same || !counted || !settings_are_valid(settings) {
+                return Err(RejectReason::SettingsInvalid);
+            }
+        }
+        ListingChange::Restock { delta } => {
+            units(listing.free_units(), *delta)?;
+            units(listing.total(), *delta)?;
+        }
+        _ => {}
+    }
+    if listing.changes.len() >= CHANGES_MAX { Err(RejectReason::TooManyChanges) } else { Ok(()) }
 }
 
 /// `have + delta` units, within the limits.

@@ -72,7 +72,7 @@ pub(crate) struct Order {
     pub(crate) due: TimeMs,
     /// Empty once rejected.
     pub(crate) lines: OwnLines,
-    /// All lines, when some belong to other ledgers.
+    /// All lines, when some belong to other ledgers; kept beyond the end until the last of them has answered.
     pub(crate) shared: Option<Box<RelayLines>>,
     /// Of the reject; while reserving, why its first line was left out.
     pub(crate) reason: Option<RejectReason>,
@@ -93,6 +93,12 @@ impl Order {
                 taken.map(|line| (line_total(line.unit_price, line.quantity), line.tax)).fold((0, 0), add)
             }
         }
+    }
+
+    /// Whether nothing needs it any more. One that was cancelled under way is remembered until its answer comes: it
+    /// must not be taken for the answer to a later order of the same id.
+    pub(crate) fn may_be_forgotten(&self, now: TimeMs) -> bool {
+        self.state.is_ended() && self.due <= now && self.shared.is_none()
     }
 
     /// The line it waits for.

@@ -27,12 +27,12 @@ impl Ledger {
         }
         let fingerprint = fingerprint(place, &lines);
         if let Some(slot) = self.orders.find(&place.order) {
-            let known = self.orders.get(slot).is_some_and(|order| order.fingerprint == fingerprint);
-            return if known {
-                Outcome::Repeated
-            } else {
-                self.refuse(turn, slot, RejectReason::OrderIdReused)
-            };
+            self.forget_if_due(turn.now, slot);
+            match self.orders.get(slot) {
+                Some(order) if order.fingerprint == fingerprint => return Outcome::Repeated,
+                Some(_) => return self.refuse(turn, slot, RejectReason::OrderIdReused),
+                None => {}
+            }
         }
         let mut order = self.blank_order(place, fingerprint);
         if let Some(reason) = self.refuses_order(place, &lines) {

@@ -77,7 +77,7 @@ impl Ledger {
         self.copy_to_shared(&visit.lines, &mut lines);
         self.say_visit(turn, request, &visit, &run, &lines);
         let next = lines.iter().find(|line| line.state == LineState::Asked).map(|line| line.sku);
-        self.keep_part(request, visit.lines);
+        self.keep_part(request, visit.lines, lines.get(start..end).unwrap_or_default());
         match next {
             Some(next) if visit.refused.is_none() => {
                 let to = self.home_of(&next);
@@ -97,15 +97,16 @@ impl Ledger {
 
     /// Takes a run of lines, or in a partial order what can be had of it.
     fn visit(&mut self, now: TimeMs, request: &Reserve, run: &[RelayLine]) -> Visit {
-        let check = |line: &RelayLine| {
-            self.check_own_line(now, &request.customer, request.currency, &line.sku, line.quantity)
+        let is_full = self.is_full();
+        let check = |line: &RelayLine| match is_full {
+            true => Err(RejectReason::LedgerFull),
+            false => self.check_own_line(now, &request.customer, request.currency, &line.sku, line.quantity),
         };
         let checked: SmallVec<[_; 1]> = run.iter().map(check).collect();
         let first_refused = checked.iter().find_map(|line| line.err());
         let taken_or_not = self.leave_out_short(&checked);
         let refused = match request.partial {
             true => None,
-            false if self.is_full() => Some(RejectReason::LedgerFull),
             false => first_refused.or_else(|| taken_or_not.iter().find_map(|line| line.err())),
         };
         if refused.is_some() {
@@ -145,28 +146,34 @@ impl Ledger {
         self.say(turn, event);
     }
 
-    /// Remembers a part until home says what becomes of it. At home the lines join the order itself.
-    fn keep_part(&mut self, request: &Reserve, lines: OwnLines) {
+    /// Remembers a part until home says what becomes of it. At home the lines join the order itself, unless the
+    /// customer withdrew meanwhile: then what was just taken is given back when the answer is dealt with.
+    fn keep_part(&mut self, request: &Reserve, lines: OwnLines, run: &[RelayLine]) {
         let taken: OwnLines = lines.into_iter().filter(OwnLine::is_taken).collect();
-        if taken.is_empty() {
+        if request.home == self.shape.partition && self.join_order(request, &taken, run) {
             return;
         }
-        if request.home == self.shape.partition {
-            let slot = self.orders.find(&request.order);
-            match slot
-                .and_then(|slot| self.orders.get_mut(slot))
-                .filter(|order| order.state == State::Reserving)
-            {
-                Some(order) => order.lines.extend(taken),
-                // The customer withdrew meanwhile: what was just taken is given back when the answer is dealt with.
-                None => self.parts.insert(Part::new(request, taken)),
-            }
+        if taken.is_empty() {
             return;
         }
         match self.parts.find_mut(request.home, &request.order) {
             Some(part) => part.lines.extend(taken),
             None => self.parts.insert(Part::new(request, taken)),
         }
+    }
+
+    /// Adds a later run of home's own lines to the order; false when the order has ended.
+    fn join_order(&mut self, request: &Reserve, taken: &OwnLines, run: &[RelayLine]) -> bool {
+        let slot = self.orders.find(&request.order);
+        let order = slot.and_then(|slot| self.orders.get_mut(slot));
+        let Some(order) = order.filter(|order| order.state == State::Reserving) else { return false };
+        order.lines.extend_from_slice(taken);
+        for line in order.shared.iter_mut().flat_map(|lines| lines.iter_mut()) {
+            if let Some(dealt_with) = run.iter().find(|other| other.sku == line.sku) {
+                *line = *dealt_with;
+            }
+        }
+        true
     }
 
     /// Home hears how it went.
@@ -205,6 +212,12 @@ impl Ledger {
         owners.retain(|owner| *owner != self.shape.partition);
         turn.end_parts(&mut self.relays, &owners, answer.order, false);
         self.end_part(turn, self.shape.partition, &answer.order, false);
+        if let Some(slot) = self.orders.find(&answer.order) {
+            if let Some(order) = self.orders.get_mut(slot) {
+                order.shared = None;
+            }
+            self.forget_if_due(turn.now, slot);
+        }
     }
 
     /// Home says what becomes of our part of its order.

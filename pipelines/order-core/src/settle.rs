@@ -10,6 +10,7 @@ use order_model::{
 };
 
 use crate::effects::{Outcome, Turn};
+use crate::housekeeping::Hold;
 use crate::ledger::Ledger;
 use crate::order::State;
 use crate::orders::Slot;
@@ -56,10 +57,7 @@ impl Ledger {
         if self.settlements.is_known(settle) {
             return Outcome::Repeated;
         }
-        let slot = self.orders.find(&settle.order);
-        if let Some(slot) = slot {
-            self.expire_if_due(turn, slot);
-        }
+        let slot = self.find_order(turn, &settle.order);
         let Some((slot, order)) = slot.and_then(|slot| Some((slot, self.orders.get(slot)?))) else {
             return self.settle_in_vain(turn, settle, None, RejectReason::OrderUnknown);
         };
@@ -126,10 +124,9 @@ impl Ledger {
         if let Some(outcome) = sent_on {
             return outcome;
         }
-        let Some(slot) = self.orders.find(&extend.order) else {
+        let Some(slot) = self.find_order(turn, &extend.order) else {
             return self.refuse_unknown(turn, extend.order, CustomerId::default(), Currency::NONE);
         };
-        self.expire_if_due(turn, slot);
         let Some(order) = self.orders.get(slot) else { return Outcome::Repeated };
         if order.state != State::Held {
             return self.refuse(turn, slot, RejectReason::NotHeld);
@@ -138,17 +135,16 @@ impl Ledger {
         if (1..=so_far).contains(&extend.number) {
             return Outcome::Repeated;
         }
-        let allowed =
-            order.lines.iter().map(|line| self.listings.get(line.listing).settings.extensions_max).min();
-        if extend.number != so_far + 1 || extend.number > allowed.unwrap_or_default() {
+        let allowed = self.least(order, |settings| settings.extensions_max).unwrap_or_default();
+        if extend.number != so_far + 1 || extend.number > allowed {
             return self.refuse(turn, slot, RejectReason::ExtensionsSpent);
         }
         let due = turn.now.after(self.hold_ms(order));
         if let Some(order) = self.orders.get_mut(slot) {
             order.extensions = order.extensions.saturating_add(1);
             order.due = due;
+            self.holds.enter(due, Hold::of(slot, order));
         }
-        self.holds.enter(due, slot);
         self.say_order(turn, slot, OrderEventKind::Extended, None)
     }
 }
