@@ -1,0 +1,156 @@
+//! `decide`: applies the commands of a batch to the ledger, in order.
+//!
+//! Effects that the log has already (see [`Resume`]) are made and left out: restoring a ledger is deciding again in
+//! silence. At the seam what is decided now must be what was published then.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use order_codec::{DeadLetter, DeadLetterReason};
+use order_core::{Effects, Ledger, Outcome};
+use order_log::Record;
+use order_model::{Offset, Partition, Position, TimeMs};
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::Stream;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::generic::Operator;
+
+use crate::failure::{FailureCell, FlowError};
+use crate::message::{DecidedBatch, DecodedBatch};
+use crate::resume::Resume;
+use crate::tally::Tally;
+
+/// Decides batches on a ledger.
+pub struct Decider {
+    ledger: Rc<RefCell<Ledger>>,
+    resume: Resume,
+    topic: Rc<str>,
+    tally: Rc<Cell<Tally>>,
+}
+
+impl Decider {
+    /// Decides on `ledger`, leaving out what `resume` says is published. `topic` is the name of the topic the
+    /// commands lie on, for dead letters.
+    pub fn new(ledger: Rc<RefCell<Ledger>>, resume: Resume, topic: Rc<str>, tally: Rc<Cell<Tally>>) -> Self {
+        Self { ledger, resume, topic, tally }
+    }
+
+    /// Decides a batch.
+    pub fn decide(&mut self, batch: DecodedBatch) -> Result<DecidedBatch, FlowError> {
+        let ledger = Rc::clone(&self.ledger);
+        let mut ledger = ledger.borrow_mut();
+        let mut tally = self.tally.get();
+        let partition = batch.records.partition();
+        let (mut effects, mut dead_letters) = (Effects::default(), Vec::new());
+        for (record, command) in batch.records.iter().zip(batch.commands) {
+            let (offset, time) = (Offset(record.offset), TimeMs(record.time_ms));
+            let at = Position { partition: Partition(partition), offset, time };
+            let (decided, relays) = (effects.decisions.len(), effects.relays.len());
+            match command {
+                Ok(command) => {
+                    tally.count(ledger.apply(at, &command, &mut effects), partition, record.offset)
+                }
+                Err((reason, detail)) => {
+                    ledger.skip(at, &mut effects);
+                    if !self.resume.covers(record.offset) {
+                        dead_letters.push(self.dead_letter(partition, &record, reason, detail));
+                    }
+                }
+            }
+            tally.decisions += count(effects.decisions.len() - decided);
+            if self.resume.covers(record.offset) {
+                effects.relays.truncate(relays);
+                self.leave_out_published(partition, &mut effects, decided)?;
+            }
+        }
+        tally.records += count(batch.records.len());
+        tally.published += count(effects.decisions.len());
+        tally.relays += count(effects.relays.len());
+        tally.dead_letters += count(dead_letters.len());
+        self.tally.set(tally);
+        Ok(DecidedBatch { effects, dead_letters })
+    }
+
+    fn leave_out_published(
+        &self,
+        partition: u32,
+        effects: &mut Effects,
+        from: usize,
+    ) -> Result<(), FlowError> {
+        let decisions = effects.decisions.get(from..).unwrap_or_default();
+        if let Some(other) = decisions.iter().find(|decision| self.resume.contradicts(decision)) {
+            return Err(FlowError::Diverged { partition, sequence: other.sequence });
+        }
+        let published = decisions.partition_point(|decision| decision.sequence <= self.resume.sequence());
+        effects.decisions.drain(from..from + published);
+        Ok(())
+    }
+
+    fn dead_letter(
+        &self,
+        partition: u32,
+        record: &Record<'_>,
+        reason: DeadLetterReason,
+        detail: String,
+    ) -> DeadLetter {
+        let letter = DeadLetter {
+            topic: self.topic.to_string(),
+            partition,
+            offset: record.offset,
+            time: TimeMs(record.time_ms),
+            stage: reason.stage(),
+            reason,
+            detail,
+            key: record.key.map(<[u8]>::to_vec),
+            value: record.value.map(<[u8]>::to_vec),
+            headers: record.headers.as_encoded().to_vec(),
+        };
+        letter.cut_to_size()
+    }
+}
+
+impl Tally {
+    fn count(&mut self, outcome: Outcome, partition: u32, offset: u64) {
+        match outcome {
+            Outcome::Repeated => self.repeated += 1,
+            Outcome::RelayGap => {
+                self.relay_gaps += 1;
+                tracing::error!(
+                    partition,
+                    offset,
+                    "bug: a relay came before its predecessor and was not applied"
+                );
+            }
+            _ => {}
+        }
+    }
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+/// The effects of the batches of `stream`.
+pub(crate) fn decide<'scope>(
+    stream: Stream<'scope, u64, Vec<DecodedBatch>>,
+    mut decider: Decider,
+    failure: FailureCell,
+) -> Stream<'scope, u64, Vec<DecidedBatch>> {
+    stream.unary::<CapacityContainerBuilder<_>, _, _, _>(Pipeline, "Decide", |_capability, _info| {
+        move |input, output| {
+            input.for_each(|time, batches| {
+                for batch in batches.drain(..) {
+                    // After a failure nothing more is decided; the capability of the batch is let go all the same,
+                    // which is why `durable_offset` must not be believed once the dataflow has failed.
+                    if failure.is_set() {
+                        continue;
+                    }
+                    match decider.decide(batch) {
+                        Ok(decided) => output.session(&time).give(decided),
+                        Err(error) => failure.set(error),
+                    }
+                }
+            });
+        }
+    })
+}

@@ -1,0 +1,115 @@
+//! `encode`: turns the effects of a batch into records.
+
+use std::sync::Arc;
+
+use order_codec::{Codec, DeadLetter, KeyRing, MAC_HEADER};
+use order_log::{AppendBatch, Headers};
+use order_model::{Command, Decision, Partition, Relay};
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::Stream;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::generic::Operator;
+
+use crate::Clock;
+use crate::failure::{FailureCell, FlowError};
+use crate::message::{DecidedBatch, EncodedBatch};
+
+/// The names of the topics.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Topics {
+    /// Commands.
+    pub orders: Arc<str>,
+    /// Decisions.
+    pub decisions: Arc<str>,
+    /// Records that could not be read or trusted.
+    pub dead_letters: Arc<str>,
+}
+
+impl Topics {
+    /// The usual names behind a prefix, which may be empty.
+    pub fn with_prefix(prefix: &str) -> Self {
+        let name = |topic: &str| Arc::from(format!("{prefix}{topic}"));
+        Self { orders: name("orders"), decisions: name("decisions"), dead_letters: name("dead-letters") }
+    }
+}
+
+/// Encodes the effects of a partition.
+pub struct Encoder {
+    partition: u32,
+    topics: Topics,
+    codec: Codec,
+    ring: KeyRing,
+    clock: Clock,
+}
+
+impl Encoder {
+    /// Encodes the effects of `partition`, signing relays with the key of `ring` that is valid by `clock`.
+    pub fn new(partition: u32, topics: Topics, codec: Codec, ring: KeyRing, clock: Clock) -> Self {
+        Self { partition, topics, codec, ring, clock }
+    }
+
+    /// Encodes a batch.
+    pub fn encode(&self, batch: &DecidedBatch) -> Result<EncodedBatch, FlowError> {
+        let mut first = Vec::new();
+        if !batch.effects.relays.is_empty() {
+            first.push(self.relays(&batch.effects.relays)?);
+        }
+        if !batch.dead_letters.is_empty() {
+            first.push(self.dead_letters(&batch.dead_letters));
+        }
+        let decisions = &batch.effects.decisions;
+        Ok(EncodedBatch { first, decisions: (!decisions.is_empty()).then(|| self.decisions(decisions)) })
+    }
+
+    fn decisions(&self, decisions: &[Decision]) -> AppendBatch {
+        let mut batch = AppendBatch::new(Arc::clone(&self.topics.decisions));
+        for decision in decisions {
+            batch.push_with(self.partition, None, |bytes| self.codec.decision_to(decision, bytes));
+        }
+        batch
+    }
+
+    fn relays(&self, relays: &[(Partition, Relay)]) -> Result<AppendBatch, FlowError> {
+        let mut batch = AppendBatch::new(Arc::clone(&self.topics.orders));
+        let now = (self.clock)();
+        let (mut value, mut headers) = (Vec::new(), Vec::new());
+        for (to, relay) in relays {
+            value.clear();
+            headers.clear();
+            self.codec.command_to(&Command::Relay(relay.clone()), &mut value);
+            let mac =
+                self.ring.sign(now, None, &value).ok_or(FlowError::NoKey { partition: self.partition })?;
+            Headers::encode(&mut headers, MAC_HEADER, &mac);
+            batch.push(to.0, None, Some(&value), Headers::from_encoded(&headers));
+        }
+        Ok(batch)
+    }
+
+    fn dead_letters(&self, letters: &[DeadLetter]) -> AppendBatch {
+        let mut batch = AppendBatch::new(Arc::clone(&self.topics.dead_letters));
+        for letter in letters {
+            batch.push_with(self.partition, None, |bytes| self.codec.dead_letter_to(letter, bytes));
+        }
+        batch
+    }
+}
+
+/// The batches of `stream` as records.
+pub(crate) fn encode<'scope>(
+    stream: Stream<'scope, u64, Vec<DecidedBatch>>,
+    encoder: Encoder,
+    failure: FailureCell,
+) -> Stream<'scope, u64, Vec<EncodedBatch>> {
+    stream.unary::<CapacityContainerBuilder<_>, _, _, _>(Pipeline, "Encode", |_capability, _info| {
+        move |input, output| {
+            input.for_each(|time, batches| {
+                for batch in batches.drain(..) {
+                    match encoder.encode(&batch) {
+                        Ok(encoded) => output.session(&time).give(encoded),
+                        Err(error) => failure.set(error),
+                    }
+                }
+            });
+        }
+    })
+}

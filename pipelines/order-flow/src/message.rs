@@ -1,0 +1,34 @@
+//! The messages between the operators: one batch each.
+
+use order_codec::DeadLetter;
+use order_core::Effects;
+use order_log::{AppendBatch, RecordBatch};
+
+use crate::decode::Decoded;
+
+/// A batch of records, read.
+#[derive(Debug)]
+pub struct DecodedBatch {
+    /// The records as they lie in the log.
+    pub records: RecordBatch,
+    /// What each of them says, in the same order.
+    pub commands: Vec<Decoded>,
+}
+
+/// A batch of commands, decided. What was published before is left out.
+#[derive(Debug)]
+pub struct DecidedBatch {
+    /// What is to be published.
+    pub effects: Effects,
+    /// What could not be read.
+    pub dead_letters: Vec<DeadLetter>,
+}
+
+/// The effects of a batch as bytes. Empty batches are left out.
+#[derive(Debug, Default)]
+pub struct EncodedBatch {
+    /// Relays and dead letters: to be acknowledged before the decisions are appended.
+    pub first: Vec<AppendBatch>,
+    /// Decisions.
+    pub decisions: Option<AppendBatch>,
+}

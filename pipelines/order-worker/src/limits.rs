@@ -1,0 +1,18 @@
+//! Every maximum of a worker, with its unit in its name.
+
+use std::time::Duration;
+
+/// Most batches of one partition between the reader and durability; then the partition is paused.
+pub const BATCHES_AHEAD_MAX: usize = 16;
+/// Most timely threads.
+pub const THREADS_MAX: usize = 256;
+/// How long the reader waits for records before it looks at reports.
+pub const READER_WAIT: Duration = Duration::from_millis(1);
+/// How long an idle timely thread waits for batches before it looks at its ledgers.
+pub const IDLE_WAIT: Duration = Duration::from_millis(5);
+/// How long a timely thread waits for acknowledgements before it looks for new batches.
+pub const ACKNOWLEDGE_WAIT: Duration = Duration::from_micros(500);
+/// Least time between two ticks of a partition, in milliseconds.
+pub const TICK_INTERVAL_MS: u64 = 20;
+/// How long the end of `decisions` is read for before the log counts as unreachable.
+pub const TAIL_READ_TIMEOUT: Duration = Duration::from_secs(30);

@@ -1,0 +1,203 @@
+//! The reader: a member of the group that hands batches to the timely threads and notes how far they have got.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender, TryRecvError};
+use order_log::{LogReader, Polled, ReadLimits, RecordBatch};
+
+use crate::error::WorkerError;
+use crate::limits::{BATCHES_AHEAD_MAX, READER_WAIT};
+use crate::run::{Summary, WorkerEvent, WorkerOptions, WorkerParts};
+use crate::stop::{Stop, StopLevel};
+use crate::tail::resume_point;
+use crate::thread::{Order, Report};
+
+/// A partition as the reader sees it.
+#[derive(Default)]
+struct Ahead {
+    /// The offset after each batch that was handed over and is not durable, oldest first.
+    batches: VecDeque<u64>,
+    is_paused: bool,
+    /// The group, or the end of the worker, wants it back.
+    is_leaving: bool,
+}
+
+pub(crate) struct Reader {
+    parts: WorkerParts,
+    options: WorkerOptions,
+    member: Box<dyn LogReader>,
+    /// Reads the ends of `decisions`.
+    decisions: Box<dyn LogReader>,
+    threads: Vec<Sender<Order>>,
+    reports: Receiver<Report>,
+    owned: BTreeMap<u32, Ahead>,
+    summary: Summary,
+}
+
+impl Reader {
+    pub(crate) fn new(
+        parts: &WorkerParts,
+        options: &WorkerOptions,
+        threads: Vec<Sender<Order>>,
+        reports: Receiver<Report>,
+    ) -> Result<Self, WorkerError> {
+        let single = ReadLimits { records_max: 1, ..options.batch };
+        let decisions = parts.log.reader(&options.topics.decisions, single)?;
+        let member = parts.log.member(&options.topics.orders, &options.group, options.batch)?;
+        Ok(Self {
+            parts: parts.clone(),
+            options: options.clone(),
+            member,
+            decisions,
+            threads,
+            reports,
+            owned: BTreeMap::new(),
+            summary: Summary::default(),
+        })
+    }
+
+    pub(crate) fn run(mut self, stop: &Stop) -> Result<Summary, WorkerError> {
+        let mut is_draining = false;
+        loop {
+            match stop.level() {
+                StopLevel::Run => {}
+                StopLevel::Drain if !is_draining => {
+                    is_draining = true;
+                    self.drain()?;
+                }
+                StopLevel::Drain => {}
+                StopLevel::Now => break,
+            }
+            if is_draining && self.owned.is_empty() {
+                break;
+            }
+            if let Some(polled) = self.member.poll(READER_WAIT)? {
+                self.take(polled, is_draining)?;
+            }
+            self.take_reports()?;
+        }
+        self.summary.partitions.sort_by_key(|partition| partition.partition);
+        Ok(self.summary)
+    }
+
+    fn take(&mut self, polled: Polled, is_draining: bool) -> Result<(), WorkerError> {
+        match polled {
+            Polled::Batch(batch) => self.hand_over(batch),
+            Polled::Assigned(partitions) if is_draining => {
+                partitions.into_iter().try_for_each(|partition| Ok(self.member.stop(partition)?))
+            }
+            Polled::Assigned(partitions) => {
+                partitions.into_iter().try_for_each(|partition| self.begin(partition))
+            }
+            Polled::Revoked(partitions) => {
+                partitions.into_iter().try_for_each(|partition| self.finish(partition))
+            }
+            Polled::Lost(partitions) => partitions.into_iter().try_for_each(|partition| {
+                self.owned.remove(&partition);
+                tracing::warn!(
+                    partition,
+                    "the group took the partition away: this worker was silent for too long"
+                );
+                self.tell(partition, Order::Drop { partition })
+            }),
+        }
+    }
+
+    /// A partition is ours: its ledger is restored by reading it from the beginning.
+    fn begin(&mut self, partition: u32) -> Result<(), WorkerError> {
+        let log = Arc::clone(&self.parts.log);
+        let topics = &self.options.topics;
+        let resume =
+            resume_point(log.as_ref(), self.decisions.as_mut(), &self.parts.codec, topics, partition)?;
+        (self.parts.observer)(WorkerEvent::Assigned { partition, published: resume.sequence() });
+        self.owned.insert(partition, Ahead::default());
+        self.tell(partition, Order::Start { partition, resume })?;
+        Ok(self.member.start(partition, 0)?)
+    }
+
+    /// A partition goes: what was handed over is finished first.
+    fn finish(&mut self, partition: u32) -> Result<(), WorkerError> {
+        match self.owned.get_mut(&partition) {
+            Some(ahead) if ahead.is_leaving => Ok(()),
+            Some(ahead) => {
+                ahead.is_leaving = true;
+                self.tell(partition, Order::Finish { partition })
+            }
+            None => Ok(self.member.stop(partition)?),
+        }
+    }
+
+    fn drain(&mut self) -> Result<(), WorkerError> {
+        let partitions: Vec<u32> = self.owned.keys().copied().collect();
+        for partition in partitions {
+            self.member.pause(partition)?;
+            self.finish(partition)?;
+        }
+        Ok(())
+    }
+
+    fn hand_over(&mut self, batch: RecordBatch) -> Result<(), WorkerError> {
+        let partition = batch.partition();
+        let Some(ahead) = self.owned.get_mut(&partition).filter(|ahead| !ahead.is_leaving) else {
+            return Ok(());
+        };
+        ahead.batches.push_back(batch.next_offset());
+        if ahead.batches.len() >= BATCHES_AHEAD_MAX && !ahead.is_paused {
+            ahead.is_paused = true;
+            self.member.pause(partition)?;
+        }
+        self.tell(partition, Order::Batch(batch))
+    }
+
+    fn take_reports(&mut self) -> Result<(), WorkerError> {
+        loop {
+            match self.reports.try_recv() {
+                Ok(report) => self.note(report)?,
+                Err(TryRecvError::Empty) => return Ok(()),
+                // Every thread has ended, and none has said why.
+                Err(TryRecvError::Disconnected) => return Err(WorkerError::ThreadDied(0)),
+            }
+        }
+    }
+
+    fn note(&mut self, report: Report) -> Result<(), WorkerError> {
+        match report {
+            Report::Durable { partition, offset } => {
+                self.member.commit(partition, offset);
+                (self.parts.observer)(WorkerEvent::Durable { partition, offset });
+                let Some(ahead) = self.owned.get_mut(&partition) else { return Ok(()) };
+                while ahead.batches.front().is_some_and(|next| *next <= offset) {
+                    ahead.batches.pop_front();
+                }
+                if ahead.is_paused && !ahead.is_leaving && ahead.batches.len() < BATCHES_AHEAD_MAX / 2 {
+                    ahead.is_paused = false;
+                    self.member.resume(partition)?;
+                }
+                Ok(())
+            }
+            Report::Finished(partition) => {
+                self.owned.remove(&partition.partition);
+                self.member.stop(partition.partition)?;
+                (self.parts.observer)(WorkerEvent::Released(partition.clone()));
+                self.summary.partitions.retain(|earlier| earlier.partition != partition.partition);
+                self.summary.partitions.push(partition);
+                Ok(())
+            }
+            Report::Failed(error) => Err(error),
+        }
+    }
+
+    fn tell(&self, partition: u32, order: Order) -> Result<(), WorkerError> {
+        let index = usize::try_from(partition).unwrap_or_default() % self.threads.len();
+        if self.threads.get(index).is_some_and(|thread| thread.send(order).is_ok()) {
+            return Ok(());
+        }
+        // The thread is gone; its report says why.
+        let why = self.reports.try_iter().find_map(|report| match report {
+            Report::Failed(error) => Some(error),
+            _ => None,
+        });
+        Err(why.unwrap_or(WorkerError::ThreadDied(index)))
+    }
+}

@@ -1,0 +1,276 @@
+//! A timely thread: runs the dataflows of its partitions, one step after the other, and never waits long.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use order_codec::{Codec, KeyRing};
+use order_core::{Certificate, Ledger, Shape};
+use order_flow::{Clock, FlowParts, PartitionFlow, Publisher, Resume, Topics};
+use order_log::{AppendBatch, AppendError, LogAppender, RecordBatch};
+use order_model::{Command, Offset, Partition, Sequence, TimeMs};
+use timely::worker::Worker;
+
+use crate::error::WorkerError;
+use crate::limits::{ACKNOWLEDGE_WAIT, IDLE_WAIT};
+use crate::run::PartitionSummary;
+use crate::ticker::Ticker;
+
+/// What the reader tells a timely thread.
+pub(crate) enum Order {
+    /// Build the dataflow of a partition.
+    Start { partition: u32, resume: Resume },
+    /// Decide these records.
+    Batch(RecordBatch),
+    /// Finish a partition and let it go.
+    Finish { partition: u32 },
+    /// Drop a partition as it stands: another worker has it already.
+    Drop { partition: u32 },
+}
+
+/// What a timely thread tells the reader.
+pub(crate) enum Report {
+    /// Everything before `offset` is durable.
+    Durable { partition: u32, offset: u64 },
+    /// The partition is finished.
+    Finished(PartitionSummary),
+    /// The thread has stopped.
+    Failed(WorkerError),
+}
+
+/// What a timely thread needs.
+pub(crate) struct ThreadParts {
+    pub(crate) index: usize,
+    pub(crate) partitions: u32,
+    pub(crate) topics: Topics,
+    pub(crate) codec: Codec,
+    pub(crate) ring: KeyRing,
+    pub(crate) clock: Arc<dyn Fn() -> TimeMs + Send + Sync>,
+    pub(crate) appender: Box<dyn LogAppender>,
+    pub(crate) orders: Receiver<Order>,
+    pub(crate) reports: Sender<Report>,
+}
+
+/// Runs until the channel of orders closes or something fails.
+pub(crate) fn run_thread(parts: ThreadParts) {
+    let reports = parts.reports.clone();
+    if let Err(error) = TimelyThread::new(parts).run() {
+        tracing::debug!(%error, "a timely thread stops");
+        // The reader may be gone already, and then nobody needs to know.
+        drop(reports.send(Report::Failed(error)));
+    }
+}
+
+struct Owned {
+    flow: PartitionFlow,
+    /// Read, not offered yet. Bounded by the reader, which pauses the partition.
+    queue: VecDeque<RecordBatch>,
+    reported: u64,
+    ticker: Ticker,
+    is_finishing: bool,
+}
+
+struct TimelyThread {
+    worker: Worker,
+    publisher: Rc<RefCell<Publisher>>,
+    clock: Clock,
+    owned: BTreeMap<u32, Owned>,
+    parts: SharedParts,
+}
+
+/// The parts every dataflow of the thread shares.
+struct SharedParts {
+    partitions: u32,
+    topics: Topics,
+    codec: Codec,
+    ring: KeyRing,
+    orders: Receiver<Order>,
+    reports: Sender<Report>,
+}
+
+impl SharedParts {
+    /// Appends a tick, whose record time lets happen what is due.
+    fn tick(&self, publisher: &Rc<RefCell<Publisher>>, partition: u32) -> Result<(), WorkerError> {
+        let mut batch = AppendBatch::new(Arc::clone(&self.topics.orders));
+        batch.push_with(partition, None, |bytes| self.codec.command_to(&Command::Tick, bytes));
+        match publisher.borrow_mut().append(batch) {
+            // A full queue is busy enough; the tick comes again.
+            Ok(_) | Err(AppendError::Full(_)) => Ok(()),
+            Err(AppendError::Log(error)) => Err(error.into()),
+            Err(error @ AppendError::TooLarge { .. }) => {
+                let context = format!("appending a tick to partition {partition}");
+                Err(order_log::LogError::Failed { context, detail: error.to_string() }.into())
+            }
+        }
+    }
+}
+
+impl TimelyThread {
+    fn new(parts: ThreadParts) -> Self {
+        let allocator =
+            timely::communication::Allocator::Thread(timely::communication::allocator::Thread::default());
+        let worker = Worker::new(timely::WorkerConfig::default(), allocator, None);
+        let clock = parts.clock;
+        tracing::debug!(thread = parts.index, "timely thread starts");
+        Self {
+            worker,
+            publisher: Rc::new(RefCell::new(Publisher::new(parts.appender))),
+            clock: Rc::new(move || clock()),
+            owned: BTreeMap::new(),
+            parts: SharedParts {
+                partitions: parts.partitions,
+                topics: parts.topics,
+                codec: parts.codec,
+                ring: parts.ring,
+                orders: parts.orders,
+                reports: parts.reports,
+            },
+        }
+    }
+
+    fn run(mut self) -> Result<(), WorkerError> {
+        loop {
+            let mut is_busy = match self.take_orders() {
+                Some(took) => took,
+                None => return Ok(()),
+            };
+            is_busy |= self.offer_batches();
+            is_busy |= self.worker.step();
+            if self.publisher.borrow_mut().poll(Duration::ZERO)? {
+                self.wake();
+                is_busy = true;
+            }
+            self.look_at_flows()?;
+            if !is_busy && self.wait()?.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes what the reader has sent; `None` when it is gone.
+    fn take_orders(&mut self) -> Option<bool> {
+        let mut took = false;
+        loop {
+            match self.parts.orders.try_recv() {
+                Ok(order) => self.follow(order),
+                Err(crossbeam_channel::TryRecvError::Empty) => return Some(took),
+                Err(crossbeam_channel::TryRecvError::Disconnected) => return None,
+            }
+            took = true;
+        }
+    }
+
+    fn follow(&mut self, order: Order) {
+        match order {
+            Order::Start { partition, resume } => self.start(partition, resume),
+            Order::Batch(batch) => {
+                if let Some(owned) = self.owned.get_mut(&batch.partition()) {
+                    owned.queue.push_back(batch);
+                }
+            }
+            Order::Finish { partition } => {
+                if let Some(owned) = self.owned.get_mut(&partition) {
+                    owned.is_finishing = true;
+                }
+            }
+            Order::Drop { partition } => {
+                self.owned.remove(&partition);
+            }
+        }
+    }
+
+    fn start(&mut self, partition: u32, resume: Resume) {
+        let parts = FlowParts {
+            ledger: Ledger::new(Shape::of(Partition(partition), self.parts.partitions)),
+            start: 0,
+            resume,
+            topics: self.parts.topics.clone(),
+            codec: self.parts.codec.clone(),
+            ring: self.parts.ring.clone(),
+            publisher: Rc::clone(&self.publisher),
+            clock: Rc::clone(&self.clock),
+        };
+        let flow = PartitionFlow::start(&mut self.worker, parts);
+        let owned = Owned {
+            flow,
+            queue: VecDeque::new(),
+            reported: 0,
+            ticker: Ticker::default(),
+            is_finishing: false,
+        };
+        self.owned.insert(partition, owned);
+    }
+
+    fn offer_batches(&mut self) -> bool {
+        let mut offered = false;
+        for owned in self.owned.values_mut() {
+            while !owned.queue.is_empty() && owned.flow.has_room() {
+                if let Some(batch) = owned.queue.pop_front() {
+                    owned.flow.offer(batch);
+                    offered = true;
+                }
+            }
+        }
+        offered
+    }
+
+    fn wake(&self) {
+        self.owned.values().for_each(|owned| owned.flow.wake());
+    }
+
+    /// Reports progress, lets finished partitions go, appends ticks.
+    fn look_at_flows(&mut self) -> Result<(), WorkerError> {
+        let now = (self.clock)();
+        let mut finished = Vec::new();
+        for (partition, owned) in &mut self.owned {
+            if let Some(error) = owned.flow.failure() {
+                return Err(error.into());
+            }
+            let offset = owned.flow.durable_offset();
+            if offset > owned.reported {
+                owned.reported = offset;
+                self.parts.reports.send(Report::Durable { partition: *partition, offset }).ok();
+            }
+            let is_idle = owned.queue.is_empty() && owned.flow.is_idle();
+            if owned.is_finishing && is_idle {
+                finished.push(*partition);
+            } else if owned.ticker.should_tick(now, owned.flow.with_ledger(Ledger::next_due), is_idle) {
+                self.parts.tick(&self.publisher, *partition)?;
+            }
+        }
+        for partition in finished {
+            if let Some(owned) = self.owned.remove(&partition) {
+                owned.flow.close();
+                self.parts.reports.send(Report::Finished(summary(&owned.flow))).ok();
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for acknowledgements if some are due, else for orders; `None` when the reader is gone.
+    fn wait(&mut self) -> Result<Option<()>, WorkerError> {
+        if self.publisher.borrow().is_waiting() {
+            let heard = self.publisher.borrow_mut().poll(ACKNOWLEDGE_WAIT)?;
+            if heard {
+                self.wake();
+            }
+            return Ok(Some(()));
+        }
+        match self.parts.orders.recv_timeout(IDLE_WAIT) {
+            Ok(order) => self.follow(order),
+            // A registry that did not answer is asked again.
+            Err(RecvTimeoutError::Timeout) => self.wake(),
+            Err(RecvTimeoutError::Disconnected) => return Ok(None),
+        }
+        Ok(Some(()))
+    }
+}
+
+fn summary(flow: &PartitionFlow) -> PartitionSummary {
+    let (certificate, sequence, next_offset): (Certificate, Sequence, Offset) =
+        flow.with_ledger(|ledger| (ledger.certificate(), ledger.sequence(), ledger.next_offset()));
+    PartitionSummary { partition: flow.partition(), certificate, sequence, next_offset, tally: flow.tally() }
+}
