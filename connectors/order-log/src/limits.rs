@@ -20,3 +20,27 @@ pub const READ_CHUNK_BYTES: usize = 256 * 1024;
 pub const INDEX_EVERY_BYTES: u64 = 65_536;
 /// Longest name of a topic, in bytes; Kafka's.
 pub const TOPIC_NAME_BYTES_MAX: usize = 249;
+
+// The Kafka client. Other logs have no use for these.
+
+/// Most records of one request's batch for one partition.
+pub const PRODUCE_BATCH_RECORDS_MAX: usize = 10_000;
+/// Most bytes of one request's batch for one partition: [`RECORD_BYTES_MAX`] and room for the batch's own fields. A topic
+/// has to take as much in one batch.
+pub const PRODUCE_BATCH_BYTES_MAX: usize = 1_048_576;
+/// Most bytes that a topic's batch has around the keys, values and headers of its records, when it holds one record.
+pub const RECORD_OVERHEAD_BYTES_MAX: usize = 40_000;
+/// Most bytes fetched ahead by one reader, over all partitions; a partition gets its share, or 1 MiB.
+pub const READ_QUEUE_BYTES_MAX: u64 = 128 * 1_048_576;
+/// Records fetched ahead of the reader, for each partition, as long as they fit the bytes.
+pub const READ_QUEUE_RECORDS_MIN: u64 = 100_000;
+/// Most bytes of one partition in one answer.
+pub const FETCH_PARTITION_BYTES_MAX: u64 = 4 * 1_048_576;
+/// Most bytes of one answer.
+pub const FETCH_RESPONSE_BYTES_MAX: u64 = 32 * 1_048_576;
+/// Longest sleep between two looks for events of the client, in milliseconds.
+pub const READ_WAKE_MS: u64 = 20;
+/// Reports of stored records taken from the client at once.
+pub const REPORT_RECORDS_MAX: usize = 1_024;
+/// How often a new topic is looked at until it can be used, in milliseconds.
+pub const TOPIC_WAIT_STEP_MS: u64 = 20;
