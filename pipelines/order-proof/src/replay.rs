@@ -1,0 +1,110 @@
+//! The replay: the worker's own threads and dataflows over the raw topic.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use order_core::{Certificate, combine};
+use order_model::TimeMs;
+use order_worker::{Stop, WorkerEvent, WorkerOptions, WorkerParts, run};
+
+use crate::comparing::{Comparison, Findings};
+use crate::error::ProofError;
+use crate::shadow::ShadowLog;
+use crate::{PartitionProof, ProofParts};
+
+/// What a replay came to.
+pub(crate) struct Replayed {
+    pub(crate) partitions: Vec<PartitionProof>,
+    pub(crate) certificate: Certificate,
+    pub(crate) dead_letters: u64,
+    /// Where each partition ended when the proof began.
+    pub(crate) ends: BTreeMap<u32, u64>,
+}
+
+pub(crate) fn replay(parts: &ProofParts) -> Result<Replayed, ProofError> {
+    let ends = ends(parts)?;
+    let comparisons = vec![Comparison::default(); ends.len()];
+    let findings = Arc::new(Mutex::new(Findings { comparisons, dead_letters: 0 }));
+    let log = ShadowLog {
+        log: Arc::clone(&parts.log),
+        codec: parts.codec.clone(),
+        topics: parts.topics.clone(),
+        limits: parts.batch,
+        ends: ends.clone(),
+        findings: Arc::clone(&findings),
+    };
+    let stop = Stop::new();
+    let worker = WorkerParts {
+        log: Arc::new(log),
+        codec: parts.codec.clone(),
+        ring: parts.ring.clone(),
+        // A replay signs nothing that leaves it, and time stands still: nothing is ticked.
+        clock: Arc::new(|| TimeMs(0)),
+        observer: Arc::new(watch(&ends, stop.clone(), Arc::clone(&parts.progress))),
+    };
+    let options = WorkerOptions {
+        group: "proof".to_owned(),
+        topics: parts.topics.clone(),
+        threads: parts.threads,
+        batch: parts.batch,
+    };
+    let summary = run(&worker, &options, &stop)?;
+    let findings = findings.lock().unwrap_or_else(PoisonError::into_inner);
+    let partitions: Vec<PartitionProof> = summary
+        .partitions
+        .iter()
+        .zip(&findings.comparisons)
+        .map(|(partition, comparison)| PartitionProof {
+            partition: partition.partition,
+            records: partition.tally.records,
+            decisions: partition.tally.decisions,
+            certificate: partition.certificate,
+            comparison: *comparison,
+            relay_gaps: partition.tally.relay_gaps,
+        })
+        .collect();
+    let certificates: Vec<Certificate> = partitions.iter().map(|partition| partition.certificate).collect();
+    let dead_letters = findings.dead_letters;
+    Ok(Replayed { certificate: combine(&certificates), partitions, dead_letters, ends })
+}
+
+fn ends(parts: &ProofParts) -> Result<BTreeMap<u32, u64>, ProofError> {
+    let topic = &parts.topics.orders;
+    let partitions = parts.log.partitions(topic)?;
+    (0..partitions).map(|partition| Ok((partition, parts.log.bounds(topic, partition)?.end))).collect()
+}
+
+/// Asks the worker to drain when every partition has reached its end, and tells of progress until then.
+fn watch(
+    ends: &BTreeMap<u32, u64>,
+    stop: Stop,
+    progress: Arc<dyn Fn(u64) + Send + Sync>,
+) -> impl Fn(WorkerEvent) + Send + Sync + use<> {
+    let mut open = ends.clone();
+    open.retain(|_, end| *end > 0);
+    let waiting_for_assignment = open.is_empty();
+    let state = Mutex::new((open, BTreeMap::new(), ends.len()));
+    let done = AtomicU64::new(0);
+    move |event| {
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (open, reached, unassigned) = &mut *state;
+        match event {
+            WorkerEvent::Assigned { .. } => {
+                *unassigned = unassigned.saturating_sub(1);
+                if waiting_for_assignment && *unassigned == 0 {
+                    stop.ask();
+                }
+            }
+            WorkerEvent::Durable { partition, offset } => {
+                let before = reached.insert(partition, offset).unwrap_or_default();
+                progress(done.fetch_add(offset.saturating_sub(before), Ordering::Relaxed) + offset - before);
+                let at_end = open.get(&partition).is_some_and(|end| offset >= *end);
+                if at_end && open.remove(&partition).is_some() && open.is_empty() {
+                    stop.ask();
+                }
+            }
+            WorkerEvent::Released(_) => {}
+        }
+    }
+}

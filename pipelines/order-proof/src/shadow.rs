@@ -1,0 +1,126 @@
+//! A log as the replay sees it: nothing was ever decided, every partition is this worker's, and what is appended is
+//! compared.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use order_codec::Codec;
+use order_log::{
+    Bounds, Log, LogAppender, LogError, LogReader, Polled, ReadLimits, RecordBatch, RecordBatchBuilder,
+    TopicFinding, TopicSpec,
+};
+use order_worker::Topics;
+
+use crate::comparing::{ComparingAppender, Findings};
+
+/// The log behind a [`crate::prove`].
+pub(crate) struct ShadowLog {
+    pub(crate) log: Arc<dyn Log>,
+    pub(crate) codec: Codec,
+    pub(crate) topics: Topics,
+    pub(crate) limits: ReadLimits,
+    /// Where each partition of `orders` ends, as far as the proof goes.
+    pub(crate) ends: BTreeMap<u32, u64>,
+    pub(crate) findings: Arc<Mutex<Findings>>,
+}
+
+impl Log for ShadowLog {
+    fn describe(&self) -> String {
+        self.log.describe()
+    }
+
+    fn create_topics(&self, _specs: &[TopicSpec]) -> Result<Vec<String>, LogError> {
+        Ok(Vec::new())
+    }
+
+    fn check_topics(&self, specs: &[TopicSpec]) -> Result<Vec<TopicFinding>, LogError> {
+        self.log.check_topics(specs)
+    }
+
+    fn partitions(&self, topic: &str) -> Result<u32, LogError> {
+        self.log.partitions(topic)
+    }
+
+    fn bounds(&self, topic: &str, partition: u32) -> Result<Bounds, LogError> {
+        if topic == &*self.topics.decisions {
+            return Ok(Bounds { start: 0, end: 0 });
+        }
+        self.log.bounds(topic, partition)
+    }
+
+    fn reader(&self, topic: &str, limits: ReadLimits) -> Result<Box<dyn LogReader>, LogError> {
+        self.log.reader(topic, limits)
+    }
+
+    fn member(&self, topic: &str, _group: &str, limits: ReadLimits) -> Result<Box<dyn LogReader>, LogError> {
+        let assigned = Some(self.ends.keys().copied().collect());
+        Ok(Box::new(ShadowReader {
+            reader: self.log.reader(topic, limits)?,
+            ends: self.ends.clone(),
+            assigned,
+        }))
+    }
+
+    fn appender(&self) -> Result<Box<dyn LogAppender>, LogError> {
+        Ok(Box::new(ComparingAppender::new(
+            Arc::clone(&self.log),
+            self.codec.clone(),
+            self.topics.clone(),
+            self.limits,
+            Arc::clone(&self.findings),
+        )))
+    }
+}
+
+struct ShadowReader {
+    reader: Box<dyn LogReader>,
+    ends: BTreeMap<u32, u64>,
+    /// Said at the first poll.
+    assigned: Option<Vec<u32>>,
+}
+
+impl LogReader for ShadowReader {
+    fn start(&mut self, partition: u32, offset: u64) -> Result<(), LogError> {
+        self.reader.start(partition, offset)
+    }
+
+    fn stop(&mut self, partition: u32) -> Result<(), LogError> {
+        self.reader.stop(partition)
+    }
+
+    fn pause(&mut self, partition: u32) -> Result<(), LogError> {
+        self.reader.pause(partition)
+    }
+
+    fn resume(&mut self, partition: u32) -> Result<(), LogError> {
+        self.reader.resume(partition)
+    }
+
+    fn poll(&mut self, wait: Duration) -> Result<Option<Polled>, LogError> {
+        if let Some(partitions) = self.assigned.take() {
+            return Ok(Some(Polled::Assigned(partitions)));
+        }
+        Ok(match self.reader.poll(wait)? {
+            Some(Polled::Batch(batch)) => self.cut(batch).map(Polled::Batch),
+            other => other,
+        })
+    }
+
+    fn commit(&mut self, _partition: u32, _next_offset: u64) {}
+}
+
+impl ShadowReader {
+    /// Leaves out what was appended after the proof began.
+    fn cut(&self, batch: RecordBatch) -> Option<RecordBatch> {
+        let end = self.ends.get(&batch.partition()).copied().unwrap_or_default();
+        if batch.next_offset() <= end {
+            return Some(batch);
+        }
+        let mut kept = RecordBatchBuilder::new(batch.partition());
+        for record in batch.iter().filter(|record| record.offset < end) {
+            kept.push(record.offset, record.time_ms, record.key, record.value, record.headers);
+        }
+        (!kept.is_empty()).then(|| kept.finish())
+    }
+}
