@@ -69,9 +69,7 @@ use crate::group::Groups;
 use crate::limits::RECORD_BYTES_MAX;
 use crate::local::LocalReader;
 use crate::signal::{Signal, locked};
-use crate::{
-    Bounds, Clock, Log, LogAppender, LogError, LogReader, ReadLimits, TopicFinding, TopicSpec,
-};
+use crate::{Bounds, Clock, Log, LogAppender, LogError, LogReader, ReadLimits, TopicFinding, TopicSpec};
 
 use appender::EmbeddedAppender;
 use files::{failed, sync_folder};
@@ -145,7 +143,10 @@ impl EmbeddedLog {
     }
 
     fn assemble(
-        folder: &Path, topics: BTreeMap<String, Arc<Topic>>, signal: Arc<Signal>, writer: Option<WriterHandle>,
+        folder: &Path,
+        topics: BTreeMap<String, Arc<Topic>>,
+        signal: Arc<Signal>,
+        writer: Option<WriterHandle>,
         lock: Option<File>,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -176,7 +177,10 @@ impl EmbeddedLog {
     }
 
     fn reader_of(
-        &self, topic: &str, group: Option<&str>, limits: ReadLimits,
+        &self,
+        topic: &str,
+        group: Option<&str>,
+        limits: ReadLimits,
     ) -> Result<Box<dyn LogReader>, LogError> {
         let partitions = self.partitions(topic)?;
         let membership = group.map(|group| self.0.groups.join(topic, group, partitions));

@@ -118,7 +118,9 @@ impl Group {
     /// Whether the group is empty now.
     fn leave(&mut self, member: u64) -> bool {
         self.members.remove(&member);
-        for owner in self.owners.values_mut().filter(|owner| owner.is_some_and(|owner| owner.member == member)) {
+        for owner in
+            self.owners.values_mut().filter(|owner| owner.is_some_and(|owner| owner.member == member))
+        {
             *owner = None;
         }
         self.rebalance();

@@ -46,7 +46,10 @@ struct Reading<C> {
 
 impl<S: Source> LocalReader<S> {
     pub(crate) fn new(
-        source: S, limits: ReadLimits, signal: Arc<Signal>, membership: Option<Membership>,
+        source: S,
+        limits: ReadLimits,
+        signal: Arc<Signal>,
+        membership: Option<Membership>,
     ) -> Self {
         let limits = ReadLimits {
             records_max: limits.records_max.clamp(1, READ_BATCH_RECORDS_MAX),
@@ -153,7 +156,9 @@ pub(crate) struct Pending {
 impl Pending {
     /// Whether the batch may be taken at all. `check` looks at each record; an error of its breaks the appender.
     pub(crate) fn admit(
-        &mut self, batch: AppendBatch, check: impl FnOnce(&AppendBatch) -> Result<(), LogError>,
+        &mut self,
+        batch: AppendBatch,
+        check: impl FnOnce(&AppendBatch) -> Result<(), LogError>,
     ) -> Result<(Ticket, AppendBatch), AppendError> {
         self.healthy()?;
         for (index, bytes) in batch.iter().map(|record| record_bytes(&record)).enumerate() {

@@ -55,7 +55,12 @@ impl MemoryLog {
 
     /// Stores one record with a time of the caller's choice; says its offset.
     pub fn append_at(
-        &self, topic: &str, partition: u32, time_ms: u64, key: Option<&[u8]>, value: Option<&[u8]>,
+        &self,
+        topic: &str,
+        partition: u32,
+        time_ms: u64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
         headers: Headers<'_>,
     ) -> Result<u64, LogError> {
         let mut topics = self.topics();
@@ -76,7 +81,10 @@ impl MemoryLog {
     }
 
     fn reader_of(
-        &self, topic: &str, group: Option<&str>, limits: ReadLimits,
+        &self,
+        topic: &str,
+        group: Option<&str>,
+        limits: ReadLimits,
     ) -> Result<Box<dyn LogReader>, LogError> {
         let partitions = self.partitions(topic)?;
         let membership = group.map(|group| self.0.groups.join(topic, group, partitions));
@@ -103,7 +111,10 @@ impl Log for MemoryLog {
     }
 
     fn check_topics(&self, specs: &[TopicSpec]) -> Result<Vec<TopicFinding>, LogError> {
-        Ok(specs.iter().filter_map(|spec| spec.compare_partitions(self.partitions(&spec.name).ok())).collect())
+        Ok(specs
+            .iter()
+            .filter_map(|spec| spec.compare_partitions(self.partitions(&spec.name).ok()))
+            .collect())
     }
 
     fn partitions(&self, topic: &str) -> Result<u32, LogError> {
@@ -210,7 +221,10 @@ impl Source for MemorySource {
 }
 
 fn push(
-    records: &mut Vec<MemoryRecord>, time_ms: u64, key: Option<&[u8]>, value: Option<&[u8]>,
+    records: &mut Vec<MemoryRecord>,
+    time_ms: u64,
+    key: Option<&[u8]>,
+    value: Option<&[u8]>,
     headers: Headers<'_>,
 ) -> u64 {
     let offset = end_of(records);
@@ -229,7 +243,9 @@ fn end_of(records: &[MemoryRecord]) -> u64 {
 }
 
 fn partition_of<'a>(
-    topics: &'a mut BTreeMap<String, Vec<Vec<MemoryRecord>>>, topic: &str, partition: u32,
+    topics: &'a mut BTreeMap<String, Vec<Vec<MemoryRecord>>>,
+    topic: &str,
+    partition: u32,
 ) -> Result<&'a mut Vec<MemoryRecord>, LogError> {
     let partitions = topics.get_mut(topic).ok_or_else(|| no_topic(topic))?;
     let index = usize::try_from(partition).unwrap_or(usize::MAX);

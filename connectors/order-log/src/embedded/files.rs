@@ -47,8 +47,9 @@ pub(super) fn sync_folder(path: &Path) -> Result<(), LogError> {
 
 /// What is in a folder, in the order of the names.
 pub(super) fn list(path: &Path) -> Result<Vec<PathBuf>, LogError> {
-    let entries = std::fs::read_dir(path)
-        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>());
+    let entries = std::fs::read_dir(path).and_then(|entries| {
+        entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()
+    });
     let mut paths = entries.map_err(failed(format!("listing {}", path.display())))?;
     paths.sort();
     Ok(paths)

@@ -90,12 +90,7 @@ impl<'a> FrameRecord<'a> {
         let (key, rest) = take(rest, u32::from_le_bytes([k0, k1, k2, k3]))?;
         let (value, rest) = take(rest, u32::from_le_bytes([v0, v1, v2, v3]))?;
         let (headers, rest) = take(rest, u32::from_le_bytes([h0, h1, h2, h3]))?;
-        Some(Self {
-            key,
-            value,
-            headers: headers.unwrap_or_default(),
-            framed_bytes: body.len() - rest.len(),
-        })
+        Some(Self { key, value, headers: headers.unwrap_or_default(), framed_bytes: body.len() - rest.len() })
     }
 
     /// Bytes of key, value and headers.
@@ -221,8 +216,7 @@ mod tests {
         writer.begin(7, 1_000);
         for (index, (key, value, headers)) in records.iter().enumerate() {
             let headers = Headers::from_encoded(headers);
-            let record =
-                AppendRecord { partition: 0, key: key.as_deref(), value: value.as_deref(), headers };
+            let record = AppendRecord { partition: 0, key: key.as_deref(), value: value.as_deref(), headers };
             writer.push(first_offset + u64::try_from(index).unwrap(), &record);
         }
         writer.finish().0.to_vec()

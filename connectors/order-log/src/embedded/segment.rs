@@ -187,7 +187,9 @@ fn refuse_damage(reader: &FrameReader, byte: u64, offset: u64, detail: &str) -> 
     read.map_err(failed(format!("reading {} from byte {byte}", reader.path.display())))?;
     match synced_frame_after(&rest, byte, offset) {
         Some(later) => {
-            let detail = format!("{detail}, and acknowledged records follow at byte {later}; restore the file from a copy");
+            let detail = format!(
+                "{detail}, and acknowledged records follow at byte {later}; restore the file from a copy"
+            );
             Err(damaged(&reader.path, byte, detail))
         }
         None => Ok(()),

@@ -55,7 +55,10 @@ impl Topic {
 }
 
 /// Opens every topic in `topics_folder`.
-pub(super) fn load_all(topics_folder: &Path, access: Access) -> Result<BTreeMap<String, Arc<Topic>>, LogError> {
+pub(super) fn load_all(
+    topics_folder: &Path,
+    access: Access,
+) -> Result<BTreeMap<String, Arc<Topic>>, LogError> {
     let mut topics = BTreeMap::new();
     for folder in files::list(topics_folder)? {
         let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();

@@ -151,7 +151,9 @@ impl Writer {
         let mut offsets = Vec::with_capacity(if job.batch.want_offsets { job.batch.len() } else { 0 });
         for record in job.batch.iter() {
             let index = usize::try_from(record.partition).unwrap_or(usize::MAX);
-            let Some(slot) = slots.get_mut(index) else { return Err(stopped("a record without a partition")) };
+            let Some(slot) = slots.get_mut(index) else {
+                return Err(stopped("a record without a partition"));
+            };
             if !slot.touched {
                 slot.begin(time_ms, self.segment_bytes)?;
                 self.touched.push((id, index));
@@ -164,7 +166,11 @@ impl Writer {
         Ok(offsets)
     }
 
-    fn slot(&mut self, place: usize, act: impl Fn(&mut Slot) -> Result<(), LogError>) -> Result<(), LogError> {
+    fn slot(
+        &mut self,
+        place: usize,
+        act: impl Fn(&mut Slot) -> Result<(), LogError>,
+    ) -> Result<(), LogError> {
         let touched = self.touched.get(place).copied();
         let slot = touched.and_then(|(id, index)| self.topics.get_mut(id)?.get_mut(index));
         slot.map_or(Ok(()), act)
@@ -175,7 +181,9 @@ impl Writer {
     fn fail(&mut self, error: LogError) {
         for (id, index) in std::mem::take(&mut self.touched) {
             let slot = self.topics.get(id).and_then(|slots| slots.get(index));
-            let Some((slot, file)) = slot.and_then(|slot| Some((slot, slot.file.as_ref()?))) else { continue };
+            let Some((slot, file)) = slot.and_then(|slot| Some((slot, slot.file.as_ref()?))) else {
+                continue;
+            };
             if let Err(error) = file.set_len(slot.synced_bytes) {
                 let file = slot.partition.segment_path(slot.base).display().to_string();
                 tracing::warn!(file, %error, "could not take back a write that failed");
