@@ -13,12 +13,13 @@ pub fn no_dead_files(tree: &Tree) -> Vec<String> {
 /// Files that Cargo itself looks for.
 fn is_root(path: &str) -> bool {
     let parts: Vec<_> = path.split('/').collect();
-    match parts.as_slice() {
-        [.., "src", "lib.rs" | "main.rs"] | [.., "build.rs"] => true,
-        [.., "bin" | "tests" | "benches" | "examples", _] => true,
-        [.., "bin" | "tests" | "benches" | "examples", _, "main.rs"] => true,
-        _ => false,
-    }
+    matches!(
+        parts.as_slice(),
+        [.., "src", "lib.rs" | "main.rs"]
+            | [.., "build.rs"]
+            | [.., "bin" | "tests" | "benches" | "examples", _]
+            | [.., "bin" | "tests" | "benches" | "examples", _, "main.rs"]
+    )
 }
 
 fn is_named(tree: &Tree, path: &str) -> bool {

@@ -1,0 +1,13 @@
+//! The commands: one file a noun, each with its `Args` and its `run`.
+
+pub mod completions;
+pub mod config;
+pub mod customer;
+pub mod dev;
+pub mod keys;
+pub mod listing;
+pub mod log;
+pub mod order;
+pub mod sale;
+pub mod topic;
+mod wait;

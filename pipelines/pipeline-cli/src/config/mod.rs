@@ -1,0 +1,18 @@
+//! Configuration: one file, the environment over it, flags over that.
+//!
+//! Unknown keys are refused wherever they stand, with the nearest known one. Every value remembers who set it.
+
+mod load;
+mod log_url;
+mod options;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+pub use load::{ConfigError, ENV_FILE, Flag, Origin, Value, load, variable_of};
+pub use log_url::{LogUrl, LogUrlError};
+pub use options::{ConfigOption, OPTIONS};
+pub use settings::Settings;
+
+/// The file that is read when none is named, if it exists.
+pub const DEFAULT_FILE: &str = "pipeline.toml";

@@ -1,0 +1,29 @@
+//! The command line of Doorbuster, binary `pipeline`: one noun a subcommand, data on standard output, the rest on
+//! standard error, [`ExitCode`] for scripts.
+//!
+//! It reads and writes the log and never decides: what becomes of an order is the ledger's business alone. Failures
+//! say what failed, why, and the command to try next.
+
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod context;
+pub mod decisions;
+mod exit_code;
+pub mod failure;
+pub mod keys;
+pub mod listings;
+pub mod money;
+pub mod nearest;
+pub mod notes;
+pub mod output;
+pub mod random;
+pub mod sale;
+pub mod scan;
+pub mod submit;
+pub mod times;
+pub mod toml_file;
+pub mod topics;
+pub mod view;
+
+pub use exit_code::ExitCode;

@@ -1,0 +1,145 @@
+//! A sale as a TOML file: a `[sale]` table whose settings hold for every listing, and a `[[listing]]` for each SKU, which
+//! may say otherwise for itself.
+//!
+//! ```toml
+//! [sale]
+//! name = "friday-drop"
+//! currency = "EUR"
+//! opens = "now"              # or "2026-11-27T09:00:00Z", or "+10m" from when the file is applied
+//! closes = "+2h"             # left out: never
+//! hold = "90s"               # how long a hold lasts
+//! limit_per_customer = 2     # 0 or left out: no limit
+//! waitlist = 1000            # orders that may wait; 0 or left out: none
+//! tax = "19%"                # included in the prices
+//!
+//! [[listing]]
+//! sku = "SNEAKER-42"
+//! stock = 500
+//! price = "129.90"
+//!
+//! [[listing]]
+//! sku = "SOCKS"
+//! stock = 2000
+//! limit_per_customer = 10
+//! prices = [{ price = "4.90" }, { price = "6.90", from_units = 1000 }, { price = "9.90", from = "+1h" }]
+//! ```
+//!
+//! What [`parse_sale`] and [`plan`] let pass, no ledger refuses as contradictory.
+
+mod parse;
+mod plan;
+#[cfg(test)]
+mod tests;
+
+use order_model::{Currency, ListingSettings, MinorUnits, PriceStep, Sku, TimeMs};
+
+pub use parse::parse_sale;
+pub use plan::{Action, PlanError, PlannedListing, plan};
+
+use crate::times::When;
+
+/// A sale, as its file says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sale {
+    /// Its name.
+    pub name: String,
+    /// What it is sold in.
+    pub currency: Currency,
+    /// Its listings, in file order.
+    pub listings: Vec<SaleListing>,
+}
+
+/// A listing of a sale file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SaleListing {
+    /// What is sold.
+    pub sku: Sku,
+    /// Units it opens with.
+    pub stock: u32,
+    /// Prices.
+    pub prices: Vec<SalePrice>,
+    /// The rest.
+    pub terms: Terms,
+}
+
+/// A step of a price list.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SalePrice {
+    /// Price of one unit, tax included.
+    pub unit_price: MinorUnits,
+    /// In force from this time.
+    pub from: When,
+    /// In force once this many units are held or sold.
+    pub from_units: u32,
+}
+
+/// What a listing may say for itself or take from its sale.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Terms {
+    /// Orders are refused before.
+    pub opens: When,
+    /// Orders are refused from then on.
+    pub closes: When,
+    /// How long a hold lasts.
+    pub hold_ms: u64,
+    /// How often a hold may be extended.
+    pub extensions_max: u32,
+    /// Most units for one customer; zero: no limit.
+    pub limit_per_customer: u32,
+    /// Most orders that may wait.
+    pub waitlist_max: u32,
+    /// How long an order is remembered after its end.
+    pub retention_ms: u64,
+    /// Tax included in prices, in basis points.
+    pub tax_bp: u16,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            opens: When::At(TimeMs(0)),
+            closes: When::At(TimeMs(0)),
+            hold_ms: 10 * 60_000,
+            extensions_max: 0,
+            limit_per_customer: 0,
+            waitlist_max: 0,
+            retention_ms: 7 * 24 * 3_600_000,
+            tax_bp: 0,
+        }
+    }
+}
+
+impl Sale {
+    /// The settings of one of its listings. Times counted from when the file is applied are counted from `now`, or stay
+    /// what they are when the listing is open already: applying a file twice changes nothing.
+    pub fn settings(
+        &self,
+        listing: &SaleListing,
+        now: TimeMs,
+        current: Option<&ListingSettings>,
+    ) -> ListingSettings {
+        let keep = |when: When, then: Option<TimeMs>| match (when, then) {
+            (When::After(_), Some(then)) => then,
+            _ => when.resolve(now),
+        };
+        let terms = &listing.terms;
+        let prices = listing.prices.iter().enumerate().map(|(index, step)| PriceStep {
+            from_time: keep(step.from, current.and_then(|c| c.prices.get(index)).map(|step| step.from_time)),
+            from_units: step.from_units,
+            unit_price: step.unit_price,
+        });
+        ListingSettings {
+            sale: self.name.clone(),
+            currency: self.currency,
+            opens_at: keep(terms.opens, current.map(|current| current.opens_at)),
+            closes_at: keep(terms.closes, current.map(|current| current.closes_at)),
+            limit_per_customer: terms.limit_per_customer,
+            hold_ms: terms.hold_ms,
+            extensions_max: terms.extensions_max,
+            waitlist_max: terms.waitlist_max,
+            retention_ms: terms.retention_ms,
+            tax_bp: terms.tax_bp,
+            prices: prices.collect(),
+        }
+    }
+}

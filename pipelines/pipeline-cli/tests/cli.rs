@@ -1,0 +1,266 @@
+//! The binary as its users meet it: run as a process, on a log folder of its own.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use order_log::{AppendBatch, EmbeddedLog, EmbeddedOptions, Headers, Log};
+use pipeline_cli::ExitCode;
+use serde_json::Value;
+use tempfile::TempDir;
+
+const SALE: &str = r#"
+[sale]
+name = "friday-drop"
+currency = "EUR"
+hold = "90s"
+waitlist = 100
+
+[[listing]]
+sku = "SNEAKER-42"
+stock = 5
+price = "129.90"
+
+[[listing]]
+sku = "SOCKS"
+stock = 50
+price = "4.90"
+"#;
+
+/// A folder with nothing in it but what a test puts there.
+struct Place(TempDir);
+
+struct Run {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Run {
+        self.run_with(arguments, &[])
+    }
+
+    fn run_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Run {
+        let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_pipeline"))
+            .args(arguments)
+            .current_dir(self.path())
+            .env_clear()
+            .envs(environment.iter().copied())
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Run { code: status.code().unwrap(), stdout: text(stdout), stderr: text(stderr) }
+    }
+
+    /// A place with topics on the default log.
+    fn with_topics() -> Self {
+        let place = Self::new();
+        place.run(&["topic", "create"]).expect(ExitCode::Ok);
+        place
+    }
+}
+
+impl Run {
+    #[track_caller]
+    fn expect(self, code: ExitCode) -> Self {
+        assert_eq!(self.code, i32::from(code.number()), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        self
+    }
+
+    #[track_caller]
+    fn says(self, text: &str) -> Self {
+        assert!(self.stderr.contains(text), "wanted {text:?} in: {}", self.stderr);
+        self
+    }
+
+    fn rows(&self) -> Vec<Value> {
+        self.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+#[test]
+fn a_sale_and_an_order_reach_the_log() {
+    let place = Place::with_topics();
+    fs::write(place.path().join("sale.toml"), SALE).unwrap();
+    place.run(&["sale", "apply", "sale.toml", "--no-wait"]).expect(ExitCode::Ok).says("made a key");
+    let customer = "00000000-0000-0000-0000-000000000007";
+    let order = ["order", "place", "SOCKS=2", "SNEAKER-42", "--customer", customer, "--currency", "EUR"];
+    let placed = place.run(&[&order[..], &["--no-wait", "-o", "json"]].concat()).expect(ExitCode::Ok);
+    let placed: Value = serde_json::from_str(&placed.stdout).unwrap();
+    place.run(&["listing", "restock", "SOCKS", "-5", "--no-wait"]).expect(ExitCode::Ok);
+    place.run(&["customer", "block", customer, "--no-wait"]).expect(ExitCode::Ok);
+
+    let rows = place.run(&["log", "read", "orders", "-o", "ndjson"]).expect(ExitCode::Ok).rows();
+    let of = |command: &str| rows.iter().filter(|row| row["command"] == command).collect::<Vec<_>>();
+    assert_eq!((of("listing").len(), of("place").len(), of("customer").len()), (3, 1, 4));
+    assert!(rows.iter().all(|row| row["type"] == "command"), "signed by the keys of the folder: {rows:#?}");
+    let order = of("place")[0];
+    assert_eq!(order["order"], placed["order"]);
+    assert_eq!(order["key"], "SNEAKER-42", "the key is the smallest SKU");
+    assert_eq!((&order["partition"], &order["offset"]), (&placed["partition"], &placed["offset"]));
+    assert_eq!(order["lines"][0]["quantity"], 2);
+    let restock = of("listing").into_iter().find(|row| row["change"] == "restock").unwrap();
+    assert_eq!(restock["units"], -5);
+    let blocked: Vec<_> = of("customer").iter().map(|row| row["partition"].as_u64().unwrap()).collect();
+    assert_eq!(blocked.len(), 4, "one to each ledger: {blocked:?}");
+}
+
+#[test]
+fn log_read_stops_where_it_is_told_to() {
+    let place = Place::with_topics();
+    for _ in 0..3 {
+        place.run(&["order", "place", "A", "--currency", "EUR", "--no-wait"]).expect(ExitCode::Ok);
+    }
+    let read = |more: &[&str]| {
+        place.run(&[&["log", "read", "orders", "-o", "ndjson"], more].concat()).expect(ExitCode::Ok).rows()
+    };
+    let all = read(&[]);
+    let partition = all[0]["partition"].as_u64().unwrap();
+    let offsets = |rows: &[Value]| rows.iter().map(|row| row["offset"].as_u64().unwrap()).collect::<Vec<_>>();
+    assert_eq!(offsets(&all), [0, 1, 2]);
+    assert_eq!(offsets(&read(&["--from", "1"])), [1, 2]);
+    assert_eq!(offsets(&read(&["--from", "1", "--limit", "1"])), [1]);
+    assert_eq!(offsets(&read(&["--partition", &partition.to_string()])), [0, 1, 2]);
+    assert!(read(&["--partition", &((partition + 1) % 4).to_string()]).is_empty());
+    place.run(&["log", "read", "orders", "--partition", "4"]).expect(ExitCode::NotFound);
+}
+
+#[test]
+fn garbage_is_shown_and_stops_nothing() {
+    let place = Place::with_topics();
+    {
+        let log = EmbeddedLog::open(&place.path().join(".pipeline/log"), EmbeddedOptions::default()).unwrap();
+        let mut batch = AppendBatch::new("orders".into());
+        batch.push(0, Some(b"A"), Some(b"garbage"), Headers::NONE);
+        batch.push(0, None, None, Headers::NONE);
+        log.appender().unwrap().append(batch).unwrap();
+    }
+    let rows = place.run(&["log", "read", "orders", "-o", "ndjson"]).expect(ExitCode::Ok).rows();
+    let reasons: Vec<_> = rows.iter().map(|row| row["reason"].as_str().unwrap()).collect();
+    assert_eq!(reasons, ["wrong_magic", "null_value"]);
+}
+
+#[test]
+fn a_plan_writes_nothing() {
+    let place = Place::with_topics();
+    fs::write(place.path().join("sale.toml"), SALE).unwrap();
+    let plan =
+        place.run(&["sale", "apply", "sale.toml", "--plan-only", "-o", "ndjson"]).expect(ExitCode::Ok).rows();
+    let actions: Vec<_> =
+        plan.iter().map(|row| (row["sku"].as_str().unwrap(), row["action"].as_str().unwrap())).collect();
+    assert_eq!(actions, [("SNEAKER-42", "open"), ("SOCKS", "open")]);
+    assert!(place.run(&["log", "read", "orders", "-o", "ndjson"]).expect(ExitCode::Ok).rows().is_empty());
+}
+
+#[test]
+fn exit_codes_tell_failures_apart() {
+    let place = Place::with_topics();
+    fs::write(place.path().join("bad.toml"), "[sale]\nnam = \"x\"").unwrap();
+    let order = "00000000-0000-0000-0000-000000000001";
+    for (arguments, code, text) in [
+        (
+            &["sale", "apply", "bad.toml"][..],
+            ExitCode::Usage,
+            "bad.toml:2: there is no key `nam` here; did you mean `name`?",
+        ),
+        (&["sale", "apply", "none.toml"], ExitCode::Usage, "none.toml"),
+        (&["sale", "show", "friday"], ExitCode::NotFound, "find the sale \"friday\""),
+        (&["sale", "close", "friday"], ExitCode::NotFound, "next: pipeline sale show"),
+        (&["order", "show", order], ExitCode::NotFound, order),
+        (&["order", "cancel", order], ExitCode::NotFound, order),
+        (&["order", "show", "7"], ExitCode::Usage, "32 hexadecimal digits"),
+        (&["order", "place", "A"], ExitCode::Usage, "--currency"),
+        (&["log", "read", "order"], ExitCode::NotFound, "did you mean `orders`?"),
+        (&["log", "tail", "orders"], ExitCode::Usage, "pipeline log read"),
+        (&["frobnicate"], ExitCode::Usage, "frobnicate"),
+        (&["topic", "check", "--set", "topic_prefix=eu."], ExitCode::CheckFailed, ""),
+        (
+            &["log", "read", "orders", "--set", "topic_prefix=eu."],
+            ExitCode::NotFound,
+            "pipeline topic create",
+        ),
+        (&["topic", "check", "--log", "kafka://127.0.0.1:1"], ExitCode::Unreachable, "127.0.0.1:1"),
+        (&["topic", "check", "--log", "ftp://x"], ExitCode::Usage, "ftp://"),
+        (&["topic", "check", "--set", "partition=4"], ExitCode::Usage, "did you mean `partitions`?"),
+        (&["topic", "check", "--config", "none.toml"], ExitCode::Usage, "none.toml"),
+        (
+            &["listing", "pause", "A", "--set", "keys_file=none.toml"],
+            ExitCode::Usage,
+            "pipeline keys generate",
+        ),
+    ] {
+        place.run(arguments).expect(code).says(text);
+    }
+}
+
+#[test]
+fn a_folder_in_use_says_so() {
+    let place = Place::with_topics();
+    let _open = EmbeddedLog::open(&place.path().join(".pipeline/log"), EmbeddedOptions::default()).unwrap();
+    place.run(&["topic", "create"]).expect(ExitCode::Locked).says("open in another process");
+}
+
+#[test]
+fn topics_are_made_once_and_checked() {
+    let place = Place::with_topics();
+    place.run(&["topic", "check"]).expect(ExitCode::Ok);
+    let again = place.run(&["topic", "create", "-o", "ndjson"]).expect(ExitCode::Ok).rows();
+    assert!(again.iter().all(|row| row["created"] == false) && again.len() == 3, "{again:?}");
+    let found =
+        place.run(&["topic", "check", "--set", "partitions=8", "-o", "ndjson"]).expect(ExitCode::CheckFailed);
+    assert!(found.rows().iter().any(|row| row["setting"] == "partitions"), "{}", found.stdout);
+}
+
+#[test]
+fn configuration_comes_from_all_layers() {
+    let place = Place::new();
+    fs::write(place.path().join("pipeline.toml"), "threads = 2\ngroup = \"from-file\"\n").unwrap();
+    let environment = [
+        ("PIPELINE_THREADS", "3"),
+        ("PIPELINE_REGISTRY_USER", "me"),
+        ("PIPELINE_REGISTRY_PASSWORD", "hunter2"),
+    ];
+    let shown = place
+        .run_with(&["config", "show", "-o", "ndjson", "--log", "kafka"], &environment)
+        .expect(ExitCode::Ok);
+    assert!(!shown.stdout.contains("hunter2"), "{}", shown.stdout);
+    let rows = shown.rows();
+    for (option, value, origin) in [
+        ("threads", "3", "environment PIPELINE_THREADS"),
+        ("group", "from-file", "pipeline.toml:2"),
+        ("log", "kafka", "flag --log"),
+        ("registry_password", "(hidden)", "environment PIPELINE_REGISTRY_PASSWORD"),
+        ("replication", "1", "default"),
+    ] {
+        let row = rows.iter().find(|row| row["option"] == option).unwrap();
+        assert_eq!((row["value"].as_str(), row["origin"].as_str()), (Some(value), Some(origin)), "{option}");
+    }
+    place
+        .run_with(&["config", "show"], &[("PIPELINE_THREAD", "3")])
+        .expect(ExitCode::Usage)
+        .says("`PIPELINE_THREADS`");
+}
+
+#[test]
+fn keys_are_made_once() {
+    let place = Place::new();
+    place.run(&["keys", "generate", "k.toml"]).expect(ExitCode::Ok);
+    let first = fs::read(place.path().join("k.toml")).unwrap();
+    place.run(&["keys", "generate", "k.toml"]).expect(ExitCode::Usage).says("is there already");
+    assert_eq!(fs::read(place.path().join("k.toml")).unwrap(), first);
+}
+
+#[test]
+fn completions_are_a_script() {
+    let run = Place::new().run(&["completions", "bash"]).expect(ExitCode::Ok);
+    assert!(run.stdout.contains("_pipeline()"), "{}", run.stdout);
+}
