@@ -33,6 +33,9 @@ use crate::{
 
 pub use options::KafkaOptions;
 
+/// How long the client is listened to after a request, in milliseconds: enough for a few lines of log.
+const SERVE_MS: u64 = 1;
+
 /// A Kafka cluster.
 pub struct KafkaLog {
     options: KafkaOptions,
@@ -61,7 +64,7 @@ impl KafkaLog {
 
     /// Hands on what the client has to say; nobody else asks it.
     fn serve(&self) {
-        while self.client.poll(Duration::ZERO).is_some() {}
+        while self.client.poll(Duration::from_millis(SERVE_MS)).is_some() {}
     }
 }
 

@@ -44,3 +44,5 @@ pub const READ_WAKE_MS: u64 = 20;
 pub const REPORT_RECORDS_MAX: usize = 1_024;
 /// How often a new topic is looked at until it can be used, in milliseconds.
 pub const TOPIC_WAIT_STEP_MS: u64 = 20;
+/// Longest time between two heartbeats of a group's member, in milliseconds.
+pub const HEARTBEAT_MS_MAX: u64 = 500;

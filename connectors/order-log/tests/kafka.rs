@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use order_log::{
-    Acknowledged, AppendBatch, AppendError, Headers, KafkaLog, KafkaOptions, Log, LogAppender, LogError, LogReader,
-    Polled, ReadLimits, Ticket, TopicSpec,
+    Acknowledged, AppendBatch, AppendError, Headers, KafkaLog, KafkaOptions, Log, LogAppender, LogError,
+    LogReader, Polled, ReadLimits, Ticket, TopicSpec,
 };
 use order_model::partition_of;
 use testbed::{Broker, produce_with_java, shared_broker};
@@ -61,6 +61,15 @@ fn values(log: &KafkaLog, topic: &str, partition: u32, count: usize) -> Vec<Stri
     values
 }
 
+/// Every law on a topic of its own; the topics are on one broker.
+fn run(name: &str, law: order_log::conformance::Law) {
+    law(&connect(), &format!("conformance-{name}"));
+}
+
+mod conformance {
+    order_log::conformance_suite!(super::run);
+}
+
 #[test]
 fn no_broker_is_a_clear_error() {
     let mut options = KafkaOptions::new("127.0.0.1:1");
@@ -73,7 +82,9 @@ fn no_broker_is_a_clear_error() {
 
 #[test]
 fn settings_that_correctness_rests_on_are_refused_by_name() {
-    for (name, value) in [("acks", "1"), ("enable.idempotence", "false"), ("isolation.level", "read_committed")] {
+    for (name, value) in
+        [("acks", "1"), ("enable.idempotence", "false"), ("isolation.level", "read_committed")]
+    {
         let mut options = KafkaOptions::new("127.0.0.1:1");
         options.properties.insert(name.to_owned(), value.to_owned());
         let error = KafkaLog::connect(options).err().unwrap().to_string();
@@ -112,8 +123,14 @@ fn created_topics_are_as_needed_and_wrong_ones_are_named() {
     asked.record_bytes_max = 2_000_000;
     let findings = log.check_topics(&[asked, spec("absent", 1)]).unwrap();
     let named: BTreeSet<_> = findings.iter().map(|finding| finding.setting.as_str()).collect();
-    let expected =
-        ["max.message.bytes", "min.insync.replicas", "partitions", "replication.factor", "retention.ms", "topic"];
+    let expected = [
+        "max.message.bytes",
+        "min.insync.replicas",
+        "partitions",
+        "replication.factor",
+        "retention.ms",
+        "topic",
+    ];
     assert_eq!(named, BTreeSet::from(expected), "{findings:?}");
     let partitions = findings.iter().find(|finding| finding.setting == "partitions").unwrap().to_string();
     assert_eq!(partitions, "topic checked: partitions is 3, needed is 4");
@@ -153,7 +170,9 @@ fn a_topic_of_somebody_elses_making_is_found_wanting() {
 fn a_topic_or_partition_that_is_not_there_is_named() {
     let log = connect();
     log.create_topics(&[spec("two", 2)]).unwrap();
-    assert!(matches!(log.partitions("nowhere").unwrap_err(), LogError::NoTopic { topic, .. } if topic == "nowhere"));
+    assert!(
+        matches!(log.partitions("nowhere").unwrap_err(), LogError::NoTopic { topic, .. } if topic == "nowhere")
+    );
     assert!(matches!(log.bounds("nowhere", 0).unwrap_err(), LogError::NoTopic { .. }));
     assert!(matches!(log.bounds("two", 2).unwrap_err(), LogError::NoPartition { partition: 2, .. }));
     assert!(matches!(log.reader("nowhere", LIMITS).err().unwrap(), LogError::NoTopic { .. }));
@@ -207,8 +226,11 @@ fn an_appender_waits_for_a_broker_that_was_killed_and_nothing_is_lost_or_doubled
     let offsets: Vec<u64> = done.iter().flat_map(|done| done.offsets.iter().copied()).collect();
     assert_eq!(offsets, (0..batches * records).map(|number| number / 2).collect::<Vec<_>>());
     for partition in 0..2 {
-        let expected: Vec<_> =
-            (0..batches * records).map(value).filter(|(to, _)| *to == partition).map(|(_, value)| value).collect();
+        let expected: Vec<_> = (0..batches * records)
+            .map(value)
+            .filter(|(to, _)| *to == partition)
+            .map(|(_, value)| value)
+            .collect();
         assert_eq!(values(&log, "orders", partition, expected.len()), expected);
         assert_eq!(log.bounds("orders", partition).unwrap().end, expected.len() as u64);
     }
@@ -263,7 +285,9 @@ fn two_members_share_a_topic_and_the_second_inherits_it() {
     let (partitions, records) = (6_u32, 50_u64);
     log.create_topics(&[spec("shared", partitions)]).unwrap();
     let mut appender = log.appender().unwrap();
-    appender.append(batch("shared", (0..records).flat_map(|n| (0..partitions).map(move |p| (p, n.to_string()))))).unwrap();
+    appender
+        .append(batch("shared", (0..records).flat_map(|n| (0..partitions).map(move |p| (p, n.to_string())))))
+        .unwrap();
     acknowledged(&mut *appender, 1);
 
     let deadline = Instant::now() + PATIENCE;
@@ -335,7 +359,8 @@ fn a_java_producer_puts_a_key_where_we_expect_it() {
     let log = connect();
     let partitions = 7;
     log.create_topics(&[spec("java", partitions)]).unwrap();
-    let keys: Vec<String> = (0..200).map(|number| format!("SKU-{number}-{}", "x".repeat(number % 9))).collect();
+    let keys: Vec<String> =
+        (0..200).map(|number| format!("SKU-{number}-{}", "x".repeat(number % 9))).collect();
     let records: Vec<_> = keys.iter().map(|key| (key.clone().into_bytes(), b"value".to_vec())).collect();
     let appended = produce_with_java(&broker.bootstrap(), "java", &records).unwrap();
     for (key, appended) in keys.iter().zip(&appended) {

@@ -195,7 +195,7 @@ const JVM_FLAGS: [&str; 5] = [
 ];
 
 /// One broker is all there is, and tests do not wait for members that might still come.
-const SETTINGS: [(&str, &str); 8] = [
+const SETTINGS: [(&str, &str); 10] = [
     ("auto.create.topics.enable", "false"),
     ("offsets.topic.replication.factor", "1"),
     ("offsets.topic.num.partitions", "8"),
@@ -203,6 +203,9 @@ const SETTINGS: [(&str, &str); 8] = [
     ("transaction.state.log.min.isr", "1"),
     ("transaction.state.log.num.partitions", "8"),
     ("group.initial.rebalance.delay.ms", "0"),
+    // A broker that was killed may come back only when its controller has given it up; by default that takes 9 s.
+    ("broker.session.timeout.ms", "3000"),
+    ("broker.heartbeat.interval.ms", "500"),
     // A client that went with its process is forgotten before the next test needs its place.
     ("group.min.session.timeout.ms", "1000"),
 ];

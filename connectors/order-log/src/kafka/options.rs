@@ -9,8 +9,8 @@ use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use crate::LogError;
 use crate::kafka::context::Context;
 use crate::limits::{
-    FETCH_PARTITION_BYTES_MAX, FETCH_RESPONSE_BYTES_MAX, PRODUCE_BATCH_BYTES_MAX, PRODUCE_BATCH_RECORDS_MAX,
-    READ_QUEUE_BYTES_MAX, READ_QUEUE_RECORDS_MIN,
+    FETCH_PARTITION_BYTES_MAX, FETCH_RESPONSE_BYTES_MAX, HEARTBEAT_MS_MAX, PRODUCE_BATCH_BYTES_MAX,
+    PRODUCE_BATCH_RECORDS_MAX, READ_QUEUE_BYTES_MAX, READ_QUEUE_RECORDS_MIN,
 };
 
 /// How to reach a Kafka cluster.
@@ -147,7 +147,11 @@ impl KafkaOptions {
             .set("isolation.level", "read_uncommitted")
             .set("partition.assignment.strategy", "cooperative-sticky")
             .set("session.timeout.ms", self.session_timeout_ms.to_string())
-            .set("heartbeat.interval.ms", (self.session_timeout_ms / 4).max(1).to_string())
+            // A member learns by its heartbeat that the group shares out anew, and the others wait for it.
+            .set(
+                "heartbeat.interval.ms",
+                (self.session_timeout_ms / 4).clamp(1, HEARTBEAT_MS_MAX).to_string(),
+            )
             .set("queued.min.messages", READ_QUEUE_RECORDS_MIN.to_string())
             .set("queued.max.messages.kbytes", queue_kib.to_string())
             .set("fetch.message.max.bytes", FETCH_PARTITION_BYTES_MAX.to_string())
