@@ -1,95 +1,24 @@
 //! The binary as its users meet it: run as a process, on a log folder of its own.
 
-use std::fs;
-use std::path::Path;
-use std::process::{Command, Output};
+mod common;
 
+use std::fs;
+
+use common::{Place, SALE};
 use order_log::{AppendBatch, EmbeddedLog, EmbeddedOptions, Headers, Log};
 use pipeline_cli::ExitCode;
 use serde_json::Value;
-use tempfile::TempDir;
 
-const SALE: &str = r#"
-[sale]
-name = "friday-drop"
-currency = "EUR"
-hold = "90s"
-waitlist = 100
-
-[[listing]]
-sku = "SNEAKER-42"
-stock = 5
-price = "129.90"
-
-[[listing]]
-sku = "SOCKS"
-stock = 50
-price = "4.90"
-"#;
-
-/// A folder with nothing in it but what a test puts there.
-struct Place(TempDir);
-
-struct Run {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
-
-impl Place {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn run(&self, arguments: &[&str]) -> Run {
-        self.run_with(arguments, &[])
-    }
-
-    fn run_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Run {
-        let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_pipeline"))
-            .args(arguments)
-            .current_dir(self.path())
-            .env_clear()
-            .envs(environment.iter().copied())
-            .output()
-            .unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Run { code: status.code().unwrap(), stdout: text(stdout), stderr: text(stderr) }
-    }
-
-    /// A place with topics on the default log.
-    fn with_topics() -> Self {
-        let place = Self::new();
-        place.run(&["topic", "create"]).expect(ExitCode::Ok);
-        place
-    }
-}
-
-impl Run {
-    #[track_caller]
-    fn expect(self, code: ExitCode) -> Self {
-        assert_eq!(self.code, i32::from(code.number()), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
-        self
-    }
-
-    #[track_caller]
-    fn says(self, text: &str) -> Self {
-        assert!(self.stderr.contains(text), "wanted {text:?} in: {}", self.stderr);
-        self
-    }
-
-    fn rows(&self) -> Vec<Value> {
-        self.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
+/// A place with topics on the default log.
+fn with_topics() -> Place {
+    let place = Place::new();
+    place.run(&["topic", "create"]).expect(ExitCode::Ok);
+    place
 }
 
 #[test]
 fn a_sale_and_an_order_reach_the_log() {
-    let place = Place::with_topics();
+    let place = with_topics();
     fs::write(place.path().join("sale.toml"), SALE).unwrap();
     place.run(&["sale", "apply", "sale.toml", "--no-wait"]).expect(ExitCode::Ok).says("made a key");
     let customer = "00000000-0000-0000-0000-000000000007";
@@ -116,7 +45,7 @@ fn a_sale_and_an_order_reach_the_log() {
 
 #[test]
 fn log_read_stops_where_it_is_told_to() {
-    let place = Place::with_topics();
+    let place = with_topics();
     for _ in 0..3 {
         place.run(&["order", "place", "A", "--currency", "EUR", "--no-wait"]).expect(ExitCode::Ok);
     }
@@ -136,7 +65,7 @@ fn log_read_stops_where_it_is_told_to() {
 
 #[test]
 fn garbage_is_shown_and_stops_nothing() {
-    let place = Place::with_topics();
+    let place = with_topics();
     {
         let log = EmbeddedLog::open(&place.path().join(".pipeline/log"), EmbeddedOptions::default()).unwrap();
         let mut batch = AppendBatch::new("orders".into());
@@ -151,7 +80,7 @@ fn garbage_is_shown_and_stops_nothing() {
 
 #[test]
 fn a_plan_writes_nothing() {
-    let place = Place::with_topics();
+    let place = with_topics();
     fs::write(place.path().join("sale.toml"), SALE).unwrap();
     let plan =
         place.run(&["sale", "apply", "sale.toml", "--plan-only", "-o", "ndjson"]).expect(ExitCode::Ok).rows();
@@ -163,7 +92,7 @@ fn a_plan_writes_nothing() {
 
 #[test]
 fn exit_codes_tell_failures_apart() {
-    let place = Place::with_topics();
+    let place = with_topics();
     fs::write(place.path().join("bad.toml"), "[sale]\nnam = \"x\"").unwrap();
     let order = "00000000-0000-0000-0000-000000000001";
     for (arguments, code, text) in [
@@ -204,14 +133,14 @@ fn exit_codes_tell_failures_apart() {
 
 #[test]
 fn a_folder_in_use_says_so() {
-    let place = Place::with_topics();
+    let place = with_topics();
     let _open = EmbeddedLog::open(&place.path().join(".pipeline/log"), EmbeddedOptions::default()).unwrap();
     place.run(&["topic", "create"]).expect(ExitCode::Locked).says("open in another process");
 }
 
 #[test]
 fn topics_are_made_once_and_checked() {
-    let place = Place::with_topics();
+    let place = with_topics();
     place.run(&["topic", "check"]).expect(ExitCode::Ok);
     let again = place.run(&["topic", "create", "-o", "ndjson"]).expect(ExitCode::Ok).rows();
     assert!(again.iter().all(|row| row["created"] == false) && again.len() == 3, "{again:?}");

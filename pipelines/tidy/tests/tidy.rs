@@ -6,7 +6,7 @@ use tidy::Tree;
 
 fn check(rule: fn(&Tree) -> Vec<String>) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let tree = Tree::read(&root).expect("the repository is readable");
+    let tree = Tree::read(&root).unwrap_or_else(|error| panic!("read {}: {error}", root.display()));
     assert!(tree.rust().count() > 10, "{} is not the repository", root.display());
     let found = rule(&tree);
     assert!(found.is_empty(), "\n{}", found.join("\n"));

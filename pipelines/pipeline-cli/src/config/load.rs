@@ -163,7 +163,7 @@ fn load_environment(
             continue;
         }
         let Some(option) = OPTIONS.iter().find(|option| option.name.to_uppercase() == name) else {
-            let known: Vec<_> = OPTIONS.iter().map(|option| variable_of(option)).collect();
+            let known: Vec<_> = OPTIONS.iter().map(variable_of).collect();
             let hint = suggestion(&variable, known.iter().map(String::as_str));
             return Err(ConfigError::UnknownVariable { name: variable, hint });
         };
