@@ -10,6 +10,7 @@ use order_log::{EmbeddedLog, EmbeddedOptions, KafkaLog, KafkaOptions, Log, LogEr
 use testbed::DevStack;
 
 use crate::config::{LogUrl, Settings, Value};
+use crate::failure::Failure;
 use crate::keys;
 use crate::notes::note;
 use crate::output::Format;
@@ -46,6 +47,14 @@ impl Context {
 
     /// The log, to read. A folder may be open elsewhere.
     pub fn open_log_to_read(&self) -> Result<Arc<dyn Log>> {
+        if let LogUrl::Folder(folder) = &self.settings.log
+            && !folder.exists()
+        {
+            let text = format!("open the log {}: there is no such folder", folder.display());
+            return Err(Failure::not_found(text)
+                .next("pipeline topic create, or name a log by --log")
+                .into());
+        }
         self.open(|folder| Ok(Arc::new(EmbeddedLog::open_read_only(folder)?)))
     }
 
@@ -53,13 +62,13 @@ impl Context {
         let log = match &self.settings.log {
             LogUrl::Folder(folder) => folder_log(folder),
             LogUrl::Kafka(_) => {
-                let options = KafkaOptions {
-                    properties: self.settings.kafka_properties.clone(),
-                    connect_timeout_ms: CONNECT_TIMEOUT_MS,
-                    ..KafkaOptions::new(self.brokers()?)
-                };
-                let connect = || Ok::<Arc<dyn Log>, _>(Arc::new(KafkaLog::connect(options.clone())?));
-                reach(self.settings.wait_for_log, connect)
+                let brokers = self.brokers()?;
+                reach(self.settings.wait_for_log, |connect_timeout_ms| {
+                    let properties = self.settings.kafka_properties.clone();
+                    let options =
+                        KafkaOptions { properties, connect_timeout_ms, ..KafkaOptions::new(brokers.clone()) };
+                    Ok::<Arc<dyn Log>, _>(Arc::new(KafkaLog::connect(options)?))
+                })
             }
         };
         log.with_context(|| format!("open the log {}", self.settings.log))
@@ -130,20 +139,23 @@ impl Context {
     }
 }
 
-/// Tries until it works, fails for good, or `wait` is over.
-fn reach<T>(wait: Duration, mut attempt: impl FnMut() -> Result<T, LogError>) -> Result<T, LogError> {
+/// Tries until it works, fails for good, or `wait` is over. Each attempt is told how many milliseconds it may take.
+fn reach<T>(wait: Duration, mut attempt: impl FnMut(u64) -> Result<T, LogError>) -> Result<T, LogError> {
     let start = Instant::now();
+    let left = || wait.saturating_sub(start.elapsed());
+    let mut budget_ms = CONNECT_TIMEOUT_MS;
     loop {
-        let error = match attempt() {
+        let error = match attempt(budget_ms) {
             Err(error @ LogError::Unreachable { .. }) => error,
             settled => return settled,
         };
-        let left = wait.saturating_sub(start.elapsed());
-        if left.is_zero() {
+        if left().is_zero() {
             return Err(error);
         }
-        note(format!("{error}; trying for {} s more", left.as_secs()));
-        std::thread::sleep(left.min(Duration::from_millis(REACH_PAUSE_MS)));
+        note(format!("{error}; trying for {} s more", left().as_secs()));
+        std::thread::sleep(left().min(Duration::from_millis(REACH_PAUSE_MS)));
+        let left_ms = u64::try_from(left().as_millis()).unwrap_or(u64::MAX);
+        budget_ms = left_ms.clamp(REACH_PAUSE_MS, CONNECT_TIMEOUT_MS);
     }
 }
 
@@ -162,12 +174,12 @@ mod tests {
             attempts += 1;
             Err::<(), _>(error)
         };
-        assert!(reach(Duration::ZERO, || fail(away())).is_err());
+        assert!(reach(Duration::ZERO, |_| fail(away())).is_err());
         let failed = || LogError::Failed { context: "x".into(), detail: "y".into() };
-        assert!(reach(Duration::from_secs(60), || fail(failed())).is_err());
+        assert!(reach(Duration::from_secs(60), |_| fail(failed())).is_err());
         assert_eq!(attempts, 2, "one attempt each");
 
         let mut answers = [Err(away()), Ok(7)].into_iter();
-        assert!(matches!(reach(Duration::from_secs(60), || answers.next().unwrap()), Ok(7)));
+        assert!(matches!(reach(Duration::from_secs(60), |_| answers.next().unwrap()), Ok(7)));
     }
 }

@@ -24,13 +24,20 @@ fn end_on_bugs() {
     }));
 }
 
-/// Warnings of the libraries go to standard error; `-v` says more, RUST_LOG says exactly what.
+/// Warnings of the libraries go to standard error; `-v` says more, RUST_LOG says exactly what. What the Kafka client
+/// warns of while it connects stands in our own errors already.
 fn start_tracing(verbose: u8) {
     let level = match verbose {
-        0 => "warn",
+        0 => "warn,order_log::kafka=error",
         1 => "info",
         _ => "debug",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let colours = notes::colours();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        .with_target(false)
+        .init();
 }

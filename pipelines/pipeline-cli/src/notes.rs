@@ -50,9 +50,14 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
     code
 }
 
+/// Whether standard error is a terminal that wants colours.
+pub fn colours() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
 fn say(tone: Tone, text: &str) {
     let (word, colour) = tone.word();
-    if std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+    if colours() {
         line(&format!("\u{1b}[{colour}m{word}\u{1b}[0m: {text}"));
     } else {
         line(&format!("{word}: {text}"));

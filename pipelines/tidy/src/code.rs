@@ -11,11 +11,22 @@ const FUNCTION_LINES_MAX: usize = 80;
 pub fn module_docs(tree: &Tree) -> Vec<String> {
     tree.rust()
         .filter(|(path, _)| path.contains("/src/"))
-        .filter(|(_, text)| {
-            !text.lines().find(|line| !line.trim().is_empty()).unwrap_or("").starts_with("//!")
-        })
+        .filter(|(_, text)| !begins_with_doc(text))
         .map(|(path, _)| format!("{path}: begin with a `//!` doc that says what the module promises"))
         .collect()
+}
+
+/// Whether a module doc comes before all code; blank lines and attributes of the module may come before it.
+fn begins_with_doc(text: &str) -> bool {
+    let mut in_attribute = false;
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        if in_attribute || line.starts_with("#![") {
+            in_attribute = !line.ends_with(']');
+        } else {
+            return line.starts_with("//!");
+        }
+    }
+    false
 }
 
 /// No file is longer than a reader's patience.
@@ -72,6 +83,7 @@ mod tests {
             ("a/src/lib.rs", "\n//! A.\n"),
             ("a/src/b.rs", "use x;\n"),
             ("a/tests/c.rs", "use x;"),
+            ("a/src/d.rs", "#![expect(\n    x,\n)]\n//! D."),
         ]);
         let found = module_docs(&tree);
         assert!(found.len() == 1 && found[0].starts_with("a/src/b.rs"), "{found:?}");

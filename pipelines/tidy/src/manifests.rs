@@ -6,7 +6,7 @@ use crate::Tree;
 use crate::tree::words;
 
 /// Which crates of ours a crate may use. Whoever adds a crate adds it here.
-const EDGES: [(&str, &[&str]); 13] = [
+const EDGES: [(&str, &[&str]); 14] = [
     ("order-model", &[]),
     ("order-core", &["order-model"]),
     ("order-audit", &["order-model"]),
@@ -17,6 +17,10 @@ const EDGES: [(&str, &[&str]); 13] = [
     ("tidy", &[]),
     ("order-flow", &["order-model", "order-core", "order-codec", "order-log"]),
     ("order-worker", &["order-model", "order-core", "order-codec", "order-log", "order-flow"]),
+    (
+        "order-proof",
+        &["order-model", "order-core", "order-codec", "order-log", "order-audit", "order-worker"],
+    ),
     (
         "order-sim",
         &[
@@ -39,6 +43,7 @@ const EDGES: [(&str, &[&str]); 13] = [
             "order-log",
             "order-worker",
             "order-sim",
+            "order-proof",
             "order-audit",
             "order-traffic",
             "testbed",

@@ -1,4 +1,5 @@
-//! The commands: one file a noun, each with its `Args` and its `run`.
+//! The commands: one file a noun, each with its `Args` and its `run`. A new noun is a file here and a member of
+//! [`crate::cli::Command`].
 
 pub mod completions;
 pub mod config;
