@@ -98,11 +98,15 @@ impl Context {
     pub fn codec(&self) -> Result<Codec> {
         let dev_registry = || Ok::<_, anyhow::Error>(self.dev_stack()?.map(|stack| stack.registry_url));
         let url = self.settings.registry.clone().map_or_else(dev_registry, |url| Ok(Some(url)))?;
-        let source: Arc<dyn SchemaSource> = match &url {
-            Some(url) => Arc::new(HttpRegistry::new(url, self.settings.registry_login.as_ref())?),
-            None => Arc::new(FileSchemas::new()?),
+        let login = self.settings.registry_login.as_ref();
+        let codec = || {
+            let source: Arc<dyn SchemaSource> = match &url {
+                Some(url) => Arc::new(HttpRegistry::new(url, login)?),
+                None => Arc::new(FileSchemas::new()?),
+            };
+            Codec::new(source)
         };
-        Codec::new(source).context("learn the ids of our schemas")
+        codec().context("learn the ids of our schemas")
     }
 
     /// Where the keys are.

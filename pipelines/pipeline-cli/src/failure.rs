@@ -5,6 +5,7 @@
 
 use std::io::ErrorKind;
 
+use order_codec::RegistryError;
 use order_log::LogError;
 
 use crate::ExitCode;
@@ -49,6 +50,10 @@ pub fn classify(error: &anyhow::Error) -> (ExitCode, Option<String>) {
         if let Some(error) = cause.downcast_ref::<LogError>() {
             return of_log(error);
         }
+        if let Some(RegistryError::Unreachable { .. }) = cause.downcast_ref::<RegistryError>() {
+            let next = "pipeline config show (is this the registry you mean?), or pipeline dev up".to_owned();
+            return (ExitCode::Unreachable, Some(next));
+        }
         // Whoever reads our output has seen enough (`pipeline log read | head`).
         if cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == ErrorKind::BrokenPipe) {
             return (ExitCode::Ok, None);
@@ -88,8 +93,10 @@ mod tests {
         let damaged = LogError::Damaged { file: "f".into(), byte: 1, detail: "checksum".into() };
         let failed = LogError::Failed { context: "read".into(), detail: "no".into() };
         let pipe = std::io::Error::from(ErrorKind::BrokenPipe);
+        let registry = RegistryError::Unreachable { registry: "http://x".into(), detail: "refused".into() };
         for (error, code) in [
             (anyhow::Error::from(no_topic), ExitCode::NotFound),
+            (registry.into(), ExitCode::Unreachable),
             (unreachable.into(), ExitCode::Unreachable),
             (locked.into(), ExitCode::Locked),
             (damaged.into(), ExitCode::Damaged),

@@ -118,6 +118,7 @@ fn exit_codes_tell_failures_apart() {
             "pipeline topic create",
         ),
         (&["topic", "check", "--log", "kafka://127.0.0.1:1"], ExitCode::Unreachable, "127.0.0.1:1"),
+        (&["sale", "show", "--set", "registry=http://127.0.0.1:1"], ExitCode::Unreachable, "learn the ids"),
         (&["topic", "check", "--log", "nowhere"], ExitCode::NotFound, "there is no such folder"),
         (&["topic", "check", "--log", "ftp://x"], ExitCode::Usage, "ftp://"),
         (&["topic", "check", "--set", "partition=4"], ExitCode::Usage, "did you mean `partitions`?"),

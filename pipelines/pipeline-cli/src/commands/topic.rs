@@ -76,7 +76,7 @@ fn create(context: &Context) -> Result<ExitCode> {
     let created = log.create_topics(&specs).context("create the topics")?;
     let mut out = rows(context.format);
     for TopicSpec { name, .. } in specs {
-        let partitions = log.partitions(&name)?;
+        let partitions = log.partitions(&name).with_context(|| format!("look at topic {name}"))?;
         out.push(&TopicRow { created: created.contains(&name), topic: name, partitions })?;
     }
     out.finish()?;
