@@ -13,25 +13,7 @@ use timely::dataflow::operators::generic::Operator;
 use crate::Clock;
 use crate::failure::{FailureCell, FlowError};
 use crate::message::{DecidedBatch, EncodedBatch};
-
-/// The names of the topics.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Topics {
-    /// Commands.
-    pub orders: Arc<str>,
-    /// Decisions.
-    pub decisions: Arc<str>,
-    /// Records that could not be read or trusted.
-    pub dead_letters: Arc<str>,
-}
-
-impl Topics {
-    /// The usual names behind a prefix, which may be empty.
-    pub fn with_prefix(prefix: &str) -> Self {
-        let name = |topic: &str| Arc::from(format!("{prefix}{topic}"));
-        Self { orders: name("orders"), decisions: name("decisions"), dead_letters: name("dead-letters") }
-    }
-}
+use crate::topics::Topics;
 
 /// Encodes the effects of a partition.
 pub struct Encoder {

@@ -14,7 +14,7 @@ use timely::worker::Worker;
 use crate::Clock;
 use crate::decide::{Decider, decide};
 use crate::decode::decode;
-use crate::encode::{Encoder, Topics, encode};
+use crate::encode::{Encoder, encode};
 use crate::failure::{FailureCell, FlowError};
 use crate::limits::BATCHES_IN_FLIGHT_MAX;
 use crate::publish::publish;
@@ -22,6 +22,7 @@ use crate::publisher::Publisher;
 use crate::read::{Inbox, read};
 use crate::resume::Resume;
 use crate::tally::Tally;
+use crate::topics::Topics;
 
 /// What a dataflow is made of.
 pub struct FlowParts {

@@ -32,16 +32,18 @@ mod publisher;
 mod read;
 mod resume;
 mod tally;
+mod topics;
 
 pub use decide::Decider;
 pub use decode::{Decoded, decode_batch};
-pub use encode::{Encoder, Topics};
+pub use encode::Encoder;
 pub use failure::FlowError;
 pub use flow::{FlowParts, PartitionFlow};
 pub use message::{DecidedBatch, DecodedBatch, EncodedBatch};
 pub use publisher::Publisher;
 pub use resume::Resume;
 pub use tally::Tally;
+pub use topics::{TopicKind, Topics};
 
 use std::rc::Rc;
 

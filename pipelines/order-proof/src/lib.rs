@@ -20,12 +20,13 @@ mod shadow;
 use std::sync::Arc;
 
 use order_codec::{Codec, KeyRing};
-use order_core::Certificate;
+pub use order_core::Certificate;
 use order_log::{Log, ReadLimits};
 use order_worker::Topics;
 
 pub use comparing::Comparison;
 pub use error::ProofError;
+pub use order_core::combine;
 
 /// What is to be proved.
 #[derive(Clone)]

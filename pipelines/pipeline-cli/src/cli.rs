@@ -7,7 +7,9 @@ use anyhow::{Context as _, Result};
 use clap::{Args, Parser, Subcommand};
 
 use crate::ExitCode;
-use crate::commands::{completions, config, customer, dev, keys, listing, log, order, sale, topic};
+use crate::commands::{
+    completions, config, customer, demo, dev, keys, listing, log, order, prove, sale, topic, worker,
+};
 use crate::config::{ConfigError, DEFAULT_FILE, ENV_FILE, Flag, Settings, load};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -54,6 +56,12 @@ pub struct Global {
 /// The nouns.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Watch a flash sale being decided and proved, in one process
+    Demo(demo::Args),
+    /// Decide orders
+    Worker(worker::Args),
+    /// Replay and audit a log: was everything decided, once, and rightly?
+    Prove(prove::Args),
     /// Make and check the topics
     Topic(topic::Args),
     /// Apply, show and close sales
@@ -81,6 +89,9 @@ impl Cli {
     pub fn run(self) -> Result<ExitCode> {
         let context = self.global.context(std::env::vars_os(), Path::new(DEFAULT_FILE))?;
         match self.command {
+            Command::Demo(args) => demo::run(&context, &args),
+            Command::Worker(args) => worker::run(&context, args),
+            Command::Prove(args) => prove::run(&context, &args),
             Command::Topic(args) => topic::run(&context, args),
             Command::Sale(args) => sale::run(&context, args),
             Command::Listing(args) => listing::run(&context, args),

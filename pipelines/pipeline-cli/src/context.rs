@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::keys;
 use crate::notes::note;
 use crate::output::Format;
-use crate::topics::Topics;
+use order_worker::Topics;
 
 /// Where a broker listens when nobody says otherwise.
 const DEFAULT_BROKERS: &str = "127.0.0.1:9092";

@@ -15,9 +15,9 @@ use order_codec::{Codec, HttpRegistry, KeyRing, MAC_HEADER, RawRecord, read_comm
 use order_core::{Effects, Ledger, Shape};
 use order_log::{AppendBatch, Headers, KafkaLog, KafkaOptions, Log, LogAppender, Record};
 use order_model::{Offset, Partition, Position, TimeMs};
+use order_worker::Topics;
 use pipeline_cli::ExitCode;
 use pipeline_cli::scan::Scan;
-use pipeline_cli::topics::Topics;
 use serde_json::Value;
 use testbed::{shared_broker, shared_registry};
 
@@ -118,7 +118,7 @@ fn a_sale_runs_by_hand() {
     let keys = KeyRing::from_toml(&fs::read_to_string(place.path().join("keys.toml")).unwrap()).unwrap();
 
     run("sale apply sale.toml --wait 100ms").expect(ExitCode::Undecided).says("not decided within 100ms");
-    let decider = Decider::start(&brokers, &registry, Topics::new("cli."), keys);
+    let decider = Decider::start(&brokers, &registry, Topics::with_prefix("cli."), keys);
     run("listing pause SNEAKER-42 --wait 60s").expect(ExitCode::Ok);
     run("listing pause NOTHING --wait 60s").expect(ExitCode::Refused);
     run("listing resume SNEAKER-42 --wait 60s").expect(ExitCode::Ok);

@@ -17,8 +17,8 @@ use crate::nearest::suggestion;
 use crate::notes::{note, warning};
 use crate::output::{RowWriter, rows};
 use crate::scan::Scan;
-use crate::topics::TopicKind;
 use crate::view::{CommandView, Content, DecisionContent, DecisionView, RecordRow};
+use order_worker::TopicKind;
 
 /// Longest wait inside one poll, in milliseconds.
 const POLL_MS: u64 = 200;

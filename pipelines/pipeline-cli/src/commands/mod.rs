@@ -4,11 +4,14 @@
 pub mod completions;
 pub mod config;
 pub mod customer;
+pub mod demo;
 pub mod dev;
 pub mod keys;
 pub mod listing;
 pub mod log;
 pub mod order;
+pub mod prove;
 pub mod sale;
 pub mod topic;
 mod wait;
+pub mod worker;

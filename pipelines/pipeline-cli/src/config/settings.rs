@@ -15,7 +15,7 @@ use order_model::limits::{PARTITIONS_MAX, RETENTION_MS_MAX, RETENTION_MS_MIN};
 use super::load::{ConfigError, Origin, Value};
 use super::log_url::LogUrl;
 use crate::times::parse_duration_ms;
-use crate::topics::Topics;
+use order_worker::Topics;
 
 /// Most timely threads of one worker.
 const THREADS_MAX: usize = 256;
@@ -157,7 +157,7 @@ fn topics(prefix: &str) -> Result<Topics, String> {
             "a prefix has at most {TOPIC_PREFIX_BYTES_MAX} letters, digits, dots, underscores or dashes"
         ));
     }
-    Ok(Topics::new(prefix))
+    Ok(Topics::with_prefix(prefix))
 }
 
 fn retention(text: &str) -> Result<u64, String> {

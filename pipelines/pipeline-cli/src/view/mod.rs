@@ -4,8 +4,10 @@
 
 mod command;
 mod decision;
+mod numbers;
 mod record;
 
 pub use command::{AskedLine, CommandView, SettingsView};
 pub use decision::{DecisionView, LineView, StockView};
+pub use numbers::Numbers;
 pub use record::{Content, DecisionContent, LetterContent, RecordRow};

@@ -1,0 +1,219 @@
+//! `pipeline demo`: a flash sale from the first order to the proof.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use order_codec::KeyRing;
+use order_demo::{Board, DemoError, DemoOptions, DemoParts, DemoResult};
+use order_log::{EmbeddedLog, EmbeddedOptions, Log};
+use order_proof::ProofError;
+use order_worker::{Stop, Topics};
+use serde::Serialize;
+
+use crate::ExitCode;
+use crate::commands::prove::in_words;
+use crate::commands::worker::untangle;
+use crate::config::LogUrl;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::keys;
+use crate::live::watch;
+use crate::notes::note;
+use crate::output::Format;
+use crate::random::random;
+use crate::signals::ask_on_signals;
+use crate::times;
+use crate::view::Numbers;
+
+/// How long a paced sale takes, in seconds: long enough to watch.
+const PACED_SECONDS: u64 = 6;
+/// A paced sale brings at most this many orders a second.
+const PACED_RATE_MAX: u64 = 200_000;
+
+/// Arguments of `pipeline demo`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Orders, one a shopper; repeats, cancellations and garbage come on top
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    orders: u64,
+    /// What the traffic is made from: the same seed, the same traffic
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Orders a second; 0: as fast as it goes. Without it the sale takes about six seconds, or longer where that is too fast
+    #[arg(long)]
+    rate: Option<u64>,
+    /// Keep the log in this folder, which must be new or empty
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+    /// Timely threads
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=64))]
+    threads: u64,
+    /// No live view
+    #[arg(long)]
+    headless: bool,
+}
+
+#[derive(Serialize)]
+struct DemoView {
+    proved: bool,
+    certificate: String,
+    #[serde(flatten)]
+    numbers: Numbers,
+    seed: u64,
+    partitions: usize,
+    threads: u64,
+    log: String,
+    records: u64,
+    seconds: f64,
+    orders_per_second: u64,
+    peak_rss_bytes: u64,
+}
+
+/// The log of a demo, and what it needs to be read again.
+struct Ground {
+    log: Arc<dyn Log>,
+    ring: KeyRing,
+    topics: Topics,
+    /// A folder that goes with the demo.
+    _temporary: Option<tempfile::TempDir>,
+}
+
+/// Runs `pipeline demo`.
+pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
+    let ground = prepare(context, args)?;
+    let stop = Stop::new();
+    ask_on_signals(&stop).context("listen for signals")?;
+    let parts = DemoParts {
+        log: Arc::clone(&ground.log),
+        codec: context.codec()?,
+        ring: ground.ring.clone(),
+        topics: ground.topics.clone(),
+        clock: Arc::new(times::now),
+    };
+    let rate = match args.rate {
+        Some(0) => None,
+        Some(rate) => Some(rate),
+        None => Some(args.orders.div_ceil(PACED_SECONDS).min(PACED_RATE_MAX)),
+    };
+    let threads = usize::try_from(args.threads)?;
+    let options = DemoOptions {
+        orders: args.orders,
+        seed: args.seed,
+        rate,
+        threads,
+        batch: context.settings.read_limits,
+    };
+    let board = Arc::new(Board::default());
+    let is_live = !args.headless && std::io::stderr().is_terminal();
+    if !is_live {
+        note(format!("{} shoppers, seed {}, on {}", args.orders, args.seed, ground.log.describe()));
+    }
+    let result = std::thread::scope(|scope| {
+        let sale = scope.spawn(|| order_demo::run(&parts, &options, &board, &stop));
+        if is_live {
+            watch(&board, args.orders, || sale.is_finished());
+        }
+        sale.join().unwrap_or(Err(DemoError::Ended("sale")))
+    });
+    let result = result.map_err(untangle_demo).context("run the sale")?;
+    show(context.format, args, &ground, &result)?;
+    Ok(if result.is_proved() { ExitCode::Ok } else { ExitCode::CheckFailed })
+}
+
+fn untangle_demo(error: DemoError) -> anyhow::Error {
+    match error {
+        DemoError::Log(error) | DemoError::Proof(ProofError::Log(error)) => error.into(),
+        DemoError::Worker(error) | DemoError::Proof(ProofError::Worker(error)) => untangle(error),
+        error => error.into(),
+    }
+}
+
+/// Opens the log the demo runs on: Kafka where the command line says so, else a folder of its own.
+fn prepare(context: &Context, args: &Args) -> Result<Ground> {
+    let settings = &context.settings;
+    let (log, ring, topics, temporary) = match &settings.log {
+        LogUrl::Kafka(_) => {
+            // Topics of its own: a demo never mixes with a sale, or with another demo.
+            let [a, b, c, d, ..]: [u8; 32] = random()?;
+            let prefix = format!("demo-{:08x}-", u32::from_be_bytes([a, b, c, d]));
+            note(format!("the demo's topics begin with {prefix}"));
+            (context.open_log()?, context.keys()?, Topics::with_prefix(&prefix), None)
+        }
+        LogUrl::Folder(_) => {
+            let (folder, temporary) = folder(args.keep.as_deref())?;
+            let log: Arc<dyn Log> = Arc::new(
+                EmbeddedLog::open(&folder, EmbeddedOptions::default())
+                    .with_context(|| format!("open the log {}", folder.display()))?,
+            );
+            (log, keys::generate(&folder.join(keys::FILE_NAME))?, Topics::with_prefix(""), temporary)
+        }
+    };
+    let specs = topics.specs(settings.partitions, settings.replication, settings.retention_ms);
+    log.create_topics(&specs).context("make the topics")?;
+    Ok(Ground { log, ring, topics, _temporary: temporary })
+}
+
+fn folder(keep: Option<&Path>) -> Result<(PathBuf, Option<tempfile::TempDir>)> {
+    let Some(folder) = keep else {
+        let temporary = tempfile::tempdir().context("make a folder for the log")?;
+        return Ok((temporary.path().to_owned(), Some(temporary)));
+    };
+    let is_used = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+    if is_used {
+        let text = format!("keep the log in {}: the folder is not empty", folder.display());
+        return Err(Failure::usage(text).next("the same command with another folder after --keep").into());
+    }
+    Ok((folder.to_owned(), None))
+}
+
+fn show(format: Format, args: &Args, ground: &Ground, result: &DemoResult) -> Result<()> {
+    let numbers = Numbers::of(&result.proof);
+    let rate = per_second(result.placed, result.seconds);
+    let mut out = std::io::stdout().lock();
+    if format == Format::Table {
+        let seconds = result.seconds;
+        writeln!(out, "{} orders placed and decided in {seconds:.1} s ({rate} orders/s).", result.placed)?;
+        write!(out, "{}", in_words(&result.proof))?;
+        if result.proof.certificate != result.certificate {
+            writeln!(out, "The run's own certificate is another: {}", result.certificate)?;
+        }
+        if let Some(folder) = &args.keep {
+            writeln!(out, "The log is kept: pipeline prove --log {}", folder.display())?;
+        }
+        return Ok(());
+    }
+    let view = DemoView {
+        proved: result.is_proved(),
+        certificate: result.certificate.to_string(),
+        numbers,
+        seed: args.seed,
+        partitions: result.proof.partitions.len(),
+        threads: args.threads,
+        log: ground.log.describe(),
+        records: result.proof.partitions.iter().map(|partition| partition.records).sum(),
+        seconds: (result.seconds * 1_000.0).round() / 1_000.0,
+        orders_per_second: rate,
+        peak_rss_bytes: peak_rss_bytes(),
+    };
+    match format {
+        Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&view)?)?,
+        _ => writeln!(out, "{}", serde_json::to_string(&view)?)?,
+    }
+    Ok(())
+}
+
+#[expect(clippy::as_conversions, reason = "a rate for people; floats convert in no other way")]
+fn per_second(count: u64, seconds: f64) -> u64 {
+    (count as f64 / seconds.max(0.001)).round() as u64
+}
+
+/// The most memory this process has had, as Linux counts it; zero elsewhere.
+fn peak_rss_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes =
+        line.and_then(|line| line.split_whitespace().next()).and_then(|number| number.parse::<u64>().ok());
+    kilobytes.unwrap_or_default() * 1_024
+}
