@@ -9,7 +9,7 @@ use crate::error::{BadRecord, DecodeError};
 use crate::limits::{FOREIGN_SCHEMAS_MAX, UNKNOWN_ID_BELIEVED};
 use crate::registry::SchemaSource;
 use crate::schemas::{COMMAND_V1, DEAD_LETTER_V1, DECISION_V1};
-use crate::transcode::Plan;
+use crate::transcode::{Plan, Stop};
 
 /// As which of our records a value is to be read.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -60,7 +60,10 @@ impl Foreign {
     #[cold]
     pub(crate) fn to_ours(&self, id: u32, reader: Reader, payload: &[u8]) -> Result<Vec<u8>, DecodeError> {
         match self.look_up(id, reader)? {
-            Known::Readable(plan) => Ok(plan.run(payload)?),
+            Known::Readable(plan) => plan.run(payload).map_err(|stop| match stop {
+                Stop::Bad(bad) => bad.into(),
+                Stop::Unresolvable(detail) => unresolvable(id, reader, detail).into(),
+            }),
             Known::Unreadable(bad) => Err(bad.into()),
             Known::Absent(_) => Err(BadRecord::SchemaUnknown(id).into()),
         }
@@ -75,9 +78,7 @@ impl Foreign {
             None => Known::Absent(Instant::now()),
             Some(writer) => match Plan::new(&writer, reader.schema()) {
                 Ok(plan) => Known::Readable(Arc::new(plan)),
-                Err(detail) => {
-                    Known::Unreadable(BadRecord::SchemaUnresolvable { id, reader: reader.name(), detail })
-                }
+                Err(detail) => Known::Unreadable(unresolvable(id, reader, detail)),
             },
         };
         let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -96,4 +97,10 @@ impl Foreign {
             _ => Some(known.clone()),
         }
     }
+}
+
+fn unresolvable(id: u32, reader: Reader, detail: String) -> BadRecord {
+    // A path begins with a dot, and the whole record has none.
+    let detail = detail.trim_start_matches(['.', ':', ' ']).to_owned();
+    BadRecord::SchemaUnresolvable { id, reader: reader.name(), detail }
 }

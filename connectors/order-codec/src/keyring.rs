@@ -206,11 +206,11 @@ impl KeyRing {
 /// The parser's message and the number of the line; never the line itself, nor a message about a secret's value.
 fn say(error: &toml::de::Error, text: &str) -> String {
     let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-    let line = before.lines().count().max(1);
-    let about_secret = before.lines().next_back().is_some_and(|line| line.contains("secret"));
+    let lines_before = before.matches('\n').count();
+    let about_secret = text.lines().nth(lines_before).is_some_and(|line| line.contains("secret"));
     let message =
         if about_secret { "the secret must be 64 hexadecimal digits in quotes" } else { error.message() };
-    format!("line {line}: {message}")
+    format!("line {}: {message}", lines_before + 1)
 }
 
 fn from_hex(text: &str) -> Option<[u8; 32]> {

@@ -16,6 +16,7 @@ mod foreign;
 mod keyring;
 pub mod limits;
 mod mac;
+mod planner;
 mod reason;
 pub mod record;
 mod registry;

@@ -34,6 +34,8 @@ pub const FOREIGN_SCHEMAS_MAX: usize = 256;
 pub const UNKNOWN_ID_BELIEVED: Duration = Duration::from_secs(1);
 /// Longest wait for one answer of the registry.
 pub const REGISTRY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often one schema is tried to be registered, each time after looking whether another worker did.
+pub const REGISTER_ATTEMPTS_MAX: u32 = 4;
 /// Most MAC keys valid at the same time: the one in use and the one being rotated in.
 pub const KEYS_VALID_AT_ONCE_MAX: usize = 2;
 /// Most MAC keys of a ring, old ones included.

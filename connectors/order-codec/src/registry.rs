@@ -9,7 +9,7 @@ use schema_registry_converter::blocking::schema_registry::{
 use schema_registry_converter::error::SRCError;
 use schema_registry_converter::schema_registry_common::{RawError, SchemaType, SrCall, SuppliedSchema};
 
-use crate::limits::REGISTRY_TIMEOUT;
+use crate::limits::{REGISTER_ATTEMPTS_MAX, REGISTRY_TIMEOUT};
 
 /// A source of schemas. Either method may wait for a network and must not be called on an async thread.
 pub trait SchemaSource: Send + Sync {
@@ -60,8 +60,7 @@ impl fmt::Debug for Login {
 
 /// A registry that speaks Confluent's API: Confluent's own, Karapace, Apicurio under `/apis/ccompat/v7`.
 ///
-/// Its methods block, at most [`REGISTRY_TIMEOUT`] for each of at most two requests, and panic in debug builds when
-/// called on an async thread.
+/// Its methods block, at most [`REGISTRY_TIMEOUT`] for each request, and may panic when called on an async thread.
 #[derive(Clone, Debug)]
 pub struct HttpRegistry {
     url: String,
@@ -107,15 +106,23 @@ impl HttpRegistry {
 }
 
 impl SchemaSource for HttpRegistry {
-    /// Looks first and registers only what is not there, so that a worker may run with read access alone.
+    /// Looks first and registers only what is not there, so that a worker may run with read access alone. Workers
+    /// that start together may hinder each other; so whoever fails to register looks again.
     fn register_or_find(&self, subject: &str, schema_json: &str) -> Result<u32, RegistryError> {
-        if let Some(id) = self.find(subject, schema_json)? {
-            return Ok(id);
+        let mut attempt = 1;
+        loop {
+            if let Some(id) = self.find(subject, schema_json)? {
+                return Ok(id);
+            }
+            let schema = SuppliedSchema::new(None, SchemaType::Avro, schema_json.to_owned());
+            match post_schema(&self.settings, subject.to_owned(), schema) {
+                Ok(registered) => return Ok(registered.id),
+                Err(_) if attempt < REGISTER_ATTEMPTS_MAX => attempt += 1,
+                Err(error) => {
+                    return Err(self.failed(&error, format!("to register the schema of {subject}")));
+                }
+            }
         }
-        let schema = SuppliedSchema::new(None, SchemaType::Avro, schema_json.to_owned());
-        post_schema(&self.settings, subject.to_owned(), schema)
-            .map(|registered| registered.id)
-            .map_err(|error| self.failed(&error, format!("to register the schema of {subject}")))
     }
 
     fn schema(&self, id: u32) -> Result<Option<String>, RegistryError> {

@@ -8,6 +8,7 @@ use order_codec::{
 };
 use order_model::Command;
 
+#[cfg(test)]
 fn registry() -> HttpRegistry {
     let url = testbed::shared_registry().unwrap().url();
     HttpRegistry::new(&url, None).unwrap()

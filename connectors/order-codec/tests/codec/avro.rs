@@ -45,7 +45,7 @@ fn show(value: &Value, schema: &Schema, names: &HashMap<String, &Schema>) -> Jso
         (Value::Union(_, inner), _) if **inner == Value::Null => Json::Null,
         (Value::Union(index, inner), Schema::Union(union)) => {
             let member = &union.variants()[usize::try_from(*index).unwrap()];
-            let name = member.name().map_or("value".to_owned(), |name| name.name().to_owned());
+            let name = member.name().map_or("value", |name| name.name());
             json!({ name: show(inner, member, names) })
         }
         (Value::Record(fields), Schema::Record(record)) => {

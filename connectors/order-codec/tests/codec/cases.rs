@@ -9,6 +9,9 @@ use order_codec::{
 
 use crate::samples::{commands, dead_letters, decisions};
 
+/// Reads bytes: what was read in words, and as the codec writes it again.
+pub(crate) type ReadAgain = fn(&[u8]) -> Result<(String, Vec<u8>), BadRecord>;
+
 /// One sample.
 pub(crate) struct Case {
     /// The name of its golden file, without the ending.
@@ -19,8 +22,8 @@ pub(crate) struct Case {
     pub(crate) sample: String,
     /// The sample as the codec writes it.
     pub(crate) bytes: Vec<u8>,
-    /// Reads bytes: what was read in words, and as the codec writes it again.
-    pub(crate) read: fn(&[u8]) -> Result<(String, Vec<u8>), BadRecord>,
+    /// Its reader.
+    pub(crate) read: ReadAgain,
 }
 
 /// All of them.

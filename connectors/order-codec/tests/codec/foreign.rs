@@ -166,15 +166,9 @@ fn a_writer_that_went_its_own_way() {
     assert_eq!(codec.command_from(&framed(&payload)), Ok(Command::Extend(extend)));
 }
 
-/// Two members whose fields are alike are told apart by name: the fields of the first would fit the second.
+/// Members whose fields are alike are told apart by name: a heartbeat looks like a tick.
 #[test]
 fn members_are_told_apart_by_name() {
-    let mut writer = command_schema();
-    body_members(&mut writer).swap(0, 1);
-    // The definitions of the ids move to where they are used first.
-    let text = writer.to_string();
-    let cancel_first = text.contains("\"Cancel\"");
-    assert!(cancel_first);
     let mut writer = command_schema();
     let relay = body_members(&mut writer).pop().unwrap();
     body_members(&mut writer).insert(
@@ -188,7 +182,7 @@ fn members_are_told_apart_by_name() {
     assert_eq!(codec.command_from(&framed(&[6])), Ok(Command::Tick), "the tick has moved by one");
     let heartbeat = codec.command_from(&framed(&[4]));
     assert!(
-        matches!(heartbeat, Err(DecodeError::Bad(BadRecord::FieldInvalid { .. }))),
+        matches!(heartbeat, Err(DecodeError::Bad(BadRecord::SchemaUnresolvable { .. }))),
         "an empty record of another name is no tick: {heartbeat:?}"
     );
 }
@@ -245,17 +239,17 @@ fn what_does_not_resolve() {
         (
             "another record",
             "{\"type\":\"record\",\"name\":\"Other\",\"fields\":[]}".to_owned(),
-            ": is record Other, needed is record Command",
+            "is record Other, needed is record Command",
         ),
         (
             "no field at all",
             "{\"type\":\"record\",\"name\":\"Command\",\"fields\":[]}".to_owned(),
-            ".body: is missing, and has no default",
+            "body: is missing, and has no default",
         ),
         (
             "a longer id",
             base.replace("\"size\": 16", "\"size\": 8"),
-            ".body.order: is fixed OrderId of 8 bytes, needed is fixed OrderId of 16 bytes",
+            "Place.order: is fixed OrderId of 8 bytes, needed is fixed OrderId of 16 bytes",
         ),
         ("nested too deep", nested(40), "is nested more than 32 deep"),
         ("contains itself", recursive.to_string(), "contains itself"),
@@ -264,7 +258,7 @@ fn what_does_not_resolve() {
     for (what, writer, expected) in table {
         let (codec, _) = with(&writer);
         let Err(DecodeError::Bad(BadRecord::SchemaUnresolvable { id: 100, detail, .. })) =
-            codec.command_from(&framed(&[4]))
+            codec.command_from(&framed(&[0]))
         else {
             panic!("{what} resolves");
         };
@@ -275,11 +269,11 @@ fn what_does_not_resolve() {
     assert_eq!(codec.command_from(&framed(&[4])), Ok(Command::Tick));
     assert!(matches!(
         codec.command_from(&framed(&[0])),
-        Err(DecodeError::Bad(BadRecord::FieldInvalid { .. }))
+        Err(DecodeError::Bad(BadRecord::SchemaUnresolvable { .. }))
     ));
     let (codec, _) = with(&micros.to_string());
     let refused = codec.decision_from(&framed(&[0])).unwrap_err().to_string();
-    assert!(refused.contains(".time: is not a time in milliseconds"), "{refused}");
+    assert!(refused.contains("time: is not a time in milliseconds"), "{refused}");
     assert!(with(&nested(20)).0.command_from(&framed(&[4, 0])).is_ok());
 }
 

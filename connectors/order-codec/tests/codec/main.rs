@@ -1,4 +1,5 @@
 //! All tests of the codec that need no registry, in one binary.
+#![cfg(test)]
 
 mod avro;
 mod cases;

@@ -53,6 +53,9 @@ impl Fixture {
 
 const KEY: Option<&[u8]> = Some(b"SNEAKER-42");
 
+/// Reason, key, value, MAC.
+type Row<'a> = (&'a str, Option<&'a [u8]>, Option<&'a [u8]>, Option<&'a [u8]>);
+
 /// Every bad record also has the faults that come later in the list, as far as they can go together.
 #[test]
 fn reasons_in_precedence_order() {
@@ -68,7 +71,7 @@ fn reasons_in_precedence_order() {
     let [large, trailing, cut] =
         [vec![1; RECORD_VALUE_BYTES_MAX + 1], [&settle[..], b"x"].concat(), settle[..20].to_vec()];
     let invalid = with(1, &[16]);
-    let table: [(&str, Option<&[u8]>, Option<&[u8]>, Option<&[u8]>); 19] = [
+    let table: [Row<'_>; 19] = [
         // reason, key, value, mac
         ("null_value", Some(&long_key), None, None),
         ("value_too_large", Some(&long_key), Some(&large), None),

@@ -236,7 +236,7 @@ proptest! {
                 codec.command_to(&command, &mut again);
                 prop_assert_eq!(codec.command_from(&again), Ok(command));
             }
-            let _ = (codec.decision_from(&value), codec.dead_letter_from(&value));
+            drop((codec.decision_from(&value), codec.dead_letter_from(&value)));
         }
     }
 
@@ -254,7 +254,7 @@ proptest! {
             encode_command(&command, &mut again);
             prop_assert_eq!(decode_command(&again), Ok(command));
         }
-        let _ = (decode_decision(&bytes), decode_dead_letter(&bytes));
+        drop((decode_decision(&bytes), decode_dead_letter(&bytes)));
     }
 }
 

@@ -135,7 +135,7 @@ fn everything_is_documented() {
             Json::Array(members) => members.iter().for_each(|member| visit(member, place, undocumented)),
             Json::Object(object) => {
                 let name = object.get("name").and_then(Json::as_str);
-                let place = name.map_or(place.to_owned(), |name| format!("{place}.{name}"));
+                let place = name.map_or_else(|| place.to_owned(), |name| format!("{place}.{name}"));
                 let doc = object.get("doc").and_then(Json::as_str).unwrap_or_default();
                 if name.is_some() && (doc.len() < 5 || !doc.ends_with('.')) {
                     undocumented.push(place.clone());
