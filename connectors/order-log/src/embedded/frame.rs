@@ -260,7 +260,7 @@ mod tests {
         fn a_changed_bit_is_seen(value in bytes(), byte in any::<prop::sample::Index>(), bit in 0..8) {
             let mut frame = write_all(&[(None, Some(value), Vec::new())], 3);
             let at = byte.index(frame.len());
-            frame[at] ^= 1 << bit;
+            frame[at] ^= 1_u8 << bit;
             prop_assert!(FrameHeader::parse_frame(&frame).is_err());
         }
     }
