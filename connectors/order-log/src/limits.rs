@@ -33,7 +33,7 @@ pub const RECORD_OVERHEAD_BYTES_MAX: usize = 40_000;
 /// Most bytes fetched ahead by one reader, over all partitions; a partition gets its share, or 1 MiB.
 pub const READ_QUEUE_BYTES_MAX: u64 = 128 * 1_048_576;
 /// Records fetched ahead of the reader, for each partition, as long as they fit the bytes.
-pub const READ_QUEUE_RECORDS_MIN: u64 = 100_000;
+pub const READ_QUEUE_RECORDS_MIN: u64 = 30_000;
 /// Most bytes of one partition in one answer.
 pub const FETCH_PARTITION_BYTES_MAX: u64 = 4 * 1_048_576;
 /// Most bytes of one answer.

@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use order_log::{
-    Acknowledged, AppendBatch, AppendError, Headers, KafkaLog, KafkaOptions, Log, LogAppender, LogError,
-    LogReader, Polled, ReadLimits, Ticket, TopicSpec,
+    Acknowledged, AppendBatch, AppendError, Bounds, Headers, KafkaLog, KafkaOptions, Log, LogAppender,
+    LogError, LogReader, Polled, ReadLimits, Ticket, TopicSpec,
 };
 use order_model::partition_of;
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use testbed::{Broker, produce_with_java, shared_broker};
 
 const LIMITS: ReadLimits = ReadLimits { records_max: 1_000, bytes_max: 1 << 20 };
@@ -183,6 +186,43 @@ fn a_topic_or_partition_that_is_not_there_is_named() {
     let error = appender.append(batch("nowhere", [(0, "x".to_owned())])).unwrap_err();
     assert!(matches!(error, AppendError::Log(LogError::NoTopic { .. })), "{error:?}");
     assert!(appender.append(batch("two", [(0, "x".to_owned())])).is_err(), "a broken appender stays broken");
+}
+
+#[test]
+fn reading_before_the_first_stored_record_starts_there() {
+    let log = connect();
+    log.create_topics(&[spec("trimmed", 1)]).unwrap();
+    let mut appender = log.appender().unwrap();
+    appender.append(batch("trimmed", (0..10).map(|n| (0, n.to_string())))).unwrap();
+    acknowledged(&mut *appender, 1);
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", shared_broker().unwrap().bootstrap());
+    let admin: AdminClient<DefaultClientContext> = config.create().unwrap();
+    let mut before = TopicPartitionList::new();
+    before.add_partition_offset("trimmed", 0, Offset::Offset(6)).unwrap();
+    pollster::block_on(admin.delete_records(&before, &AdminOptions::new())).unwrap();
+
+    assert_eq!(log.bounds("trimmed", 0).unwrap(), Bounds { start: 6, end: 10 });
+    let mut reader = log.reader("trimmed", LIMITS).unwrap();
+    reader.start(0, 2).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        assert!(Instant::now() < deadline);
+        if let Some(Polled::Batch(batch)) = reader.poll(Duration::from_millis(100)).unwrap() {
+            assert_eq!(batch.first_offset(), 6);
+            break;
+        }
+    }
+    // An offset that never was is no place to start from, and the error says so.
+    reader.start(0, 99).unwrap();
+    let error = loop {
+        assert!(Instant::now() < deadline);
+        match reader.poll(Duration::from_millis(100)) {
+            Ok(polled) => assert!(polled.is_none(), "{polled:?}"),
+            Err(error) => break error.to_string(),
+        }
+    };
+    assert!(error.contains("read from offset 99 of topic trimmed, partition 0: it ends at 10"), "{error}");
 }
 
 #[test]

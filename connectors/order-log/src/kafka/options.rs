@@ -121,8 +121,8 @@ impl KafkaOptions {
             .set("message.timeout.ms", "0")
             // Every record names its partition. Should one ever not, it goes where the Java client would send it.
             .set("partitioner", "murmur2_random")
-            // Our batches are whole when they come.
-            .set("linger.ms", "0")
+            // Our batches are whole when they come; the moment is for the client to take one up before it starts to send.
+            .set("linger.ms", "1")
             .set("batch.num.messages", PRODUCE_BATCH_RECORDS_MAX.to_string())
             .set("batch.size", PRODUCE_BATCH_BYTES_MAX.to_string())
             .set("message.max.bytes", PRODUCE_BATCH_BYTES_MAX.to_string())
