@@ -118,7 +118,7 @@ impl Ledger {
         }
         // Why the first line was left out is the answer if nothing at all can be had in the end.
         order.reason = first_reason;
-        order.lines = listed_lines(checked, &taken_or_not);
+        order.lines = self.listed_lines(lines.iter().map(|line| &line.sku), &taken_or_not);
         self.take_lines(turn.now, &order.customer, &mut order.lines);
         let all_listed = order.lines.len() == lines.len();
         if is_whole && all_listed {
@@ -136,6 +136,22 @@ impl Ledger {
             if is_short { Err(RejectReason::StockShort) } else { Ok(line) }
         };
         checked.iter().map(|line| line.and_then(short)).collect()
+    }
+
+    /// The lines that name a listing of ours: those that can be taken as asked for, the others as left out.
+    pub(crate) fn listed_lines<'a>(
+        &self,
+        asked: impl Iterator<Item = (&'a Sku, u32)>,
+        verdicts: &[Checked],
+    ) -> OwnLines {
+        let line = |((sku, quantity), verdict): ((&Sku, u32), &Checked)| match verdict {
+            Ok(line) => Some(*line),
+            Err(_) => {
+                let line = OwnLine::asked(self.listings.find(sku)?, quantity);
+                Some(OwnLine { state: LineState::LeftOut, ..line })
+            }
+        };
+        asked.zip(verdicts).filter_map(line).collect()
     }
 
     /// Some lines belong to other ledgers: nothing may be short, as such an order never waits.
@@ -281,18 +297,6 @@ impl Ledger {
         });
         asked.collect()
     }
-}
-
-/// The lines that name a listing of ours: those that can be taken as asked for, the others as left out.
-pub(crate) fn listed_lines(checked: &[Checked], taken_or_not: &[Checked]) -> OwnLines {
-    let pairs = checked.iter().zip(taken_or_not);
-    pairs
-        .filter_map(|(checked, taken)| match (checked, taken) {
-            (_, Ok(line)) => Some(*line),
-            (Ok(line), Err(_)) => Some(OwnLine { state: LineState::LeftOut, ..*line }),
-            (Err(_), Err(_)) => None,
-        })
-        .collect()
 }
 
 fn in_sku_order(lines: &Lines) -> Lines {

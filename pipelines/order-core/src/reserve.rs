@@ -10,7 +10,6 @@ use crate::effects::{Outcome, Turn};
 use crate::ledger::Ledger;
 use crate::order::{Order, OwnLine, OwnLines, Part, State};
 use crate::orders::Slot;
-use crate::place::listed_lines;
 
 /// What one visit at a ledger came to.
 struct Visit {
@@ -112,7 +111,8 @@ impl Ledger {
         if refused.is_some() {
             return Visit { lines: OwnLines::new(), refused };
         }
-        let mut lines = listed_lines(&checked, &taken_or_not);
+        let asked = run.iter().map(|line| (&line.sku, line.quantity));
+        let mut lines = self.listed_lines(asked, &taken_or_not);
         self.take_lines(now, &request.customer, &mut lines);
         Visit { lines, refused }
     }
