@@ -1,5 +1,7 @@
 //! The log on a real Apache Kafka broker.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -53,7 +55,7 @@ fn values(log: &KafkaLog, topic: &str, partition: u32, count: usize) -> Vec<Stri
         match reader.poll(Duration::from_millis(100)).unwrap() {
             Some(Polled::Batch(batch)) => {
                 for record in batch.iter() {
-                    assert_eq!(record.offset, values.len() as u64, "offsets are dense");
+                    assert_eq!(record.offset, u64::try_from(values.len()).unwrap(), "offsets are dense");
                     values.push(String::from_utf8(record.value.unwrap().to_vec()).unwrap());
                 }
             }
@@ -272,7 +274,7 @@ fn an_appender_waits_for_a_broker_that_was_killed_and_nothing_is_lost_or_doubled
             .map(|(_, value)| value)
             .collect();
         assert_eq!(values(&log, "orders", partition, expected.len()), expected);
-        assert_eq!(log.bounds("orders", partition).unwrap().end, expected.len() as u64);
+        assert_eq!(log.bounds("orders", partition).unwrap().end, u64::try_from(expected.len()).unwrap());
     }
     let deadline = Instant::now() + PATIENCE;
     while read_some(&mut *reader, Duration::from_millis(100)) < batches * records / 2 {
