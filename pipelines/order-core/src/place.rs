@@ -118,7 +118,8 @@ impl Ledger {
         }
         // Why the first line was left out is the answer if nothing at all can be had in the end.
         order.reason = first_reason;
-        order.lines = self.listed_lines(lines.iter().map(|line| &line.sku), &taken_or_not);
+        let asked = lines.iter().map(|line| (&line.sku, u32::try_from(line.quantity).unwrap_or_default()));
+        order.lines = self.listed_lines(asked, &taken_or_not);
         self.take_lines(turn.now, &order.customer, &mut order.lines);
         let all_listed = order.lines.len() == lines.len();
         if is_whole && all_listed {
