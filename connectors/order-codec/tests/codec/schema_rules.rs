@@ -116,14 +116,11 @@ fn the_check_notices_what_breaks_readers() {
         ),
         ("a field that is renamed", "\"name\": \"partial\"", "\"name\": \"parts\""),
         ("a fixed that grows", "\"size\": 16", "\"size\": 20"),
-        ("a union member that goes", "\"name\": \"Cancel\"", "\"name\": \"Withdraw\""),
+        ("a union member that goes", "\"Cancel\"", "\"Withdraw\""),
     ];
     for (what, from, to) in breaking {
-        let reader =
-            schemas::COMMAND_V1.replace(&format!("\"{}\"", "Cancel"), "\"Cancel\"").replace(from, to);
+        let reader = schemas::COMMAND_V1.replace(from, to);
         assert_ne!(reader, schemas::COMMAND_V1, "{what}: nothing was replaced");
-        let reader =
-            if to.contains("Withdraw") { reader.replace("\"Cancel\"", "\"Withdraw\"") } else { reader };
         assert_ne!(can_read(schemas::COMMAND_V1, &reader), Ok(Compatibility::Full), "{what}");
     }
 }
