@@ -99,7 +99,7 @@ fn values(log: &EmbeddedLog) -> Result<Vec<Vec<u8>>, LogError> {
         let Polled::Batch(batch) = polled else { panic!("{polled:?}") };
         values.extend(batch.iter().map(|record| record.value.unwrap().to_vec()));
     }
-    assert_eq!(values.len() as u64, log.bounds("orders", 0)?.end);
+    assert_eq!(u64::try_from(values.len()), Ok(log.bounds("orders", 0)?.end));
     Ok(values)
 }
 
@@ -132,9 +132,9 @@ fn a_frame_torn_at_any_byte_is_cut_off_and_the_log_goes_on() {
         let before = EmbeddedLog::open_read_only(folder.path()).unwrap();
         assert_eq!(values(&before).unwrap(), [b"first".to_vec(), b"second".to_vec()], "cut at {end}");
         drop(before);
-        assert_eq!(std::fs::metadata(&segment).unwrap().len(), end as u64, "reading only must not write");
+        assert_eq!(std::fs::read(&segment).unwrap().len(), end, "reading only must not write");
         let log = open(folder.path()).unwrap();
-        assert_eq!(std::fs::metadata(&segment).unwrap().len(), last as u64);
+        assert_eq!(std::fs::read(&segment).unwrap().len(), last);
         append(&log, b"other").unwrap();
         assert_eq!(values(&log).unwrap().len(), 3, "cut at {end}");
         drop(log);

@@ -38,33 +38,31 @@ pub fn offsets_are_dense(log: &dyn Log, topic: &str) {
 /// A key or value that is missing stays missing, one that is empty stays empty.
 pub fn null_is_not_empty(log: &dyn Log, topic: &str) {
     create(log, topic, 1);
-    let cases: [(Option<&[u8]>, Option<&[u8]>); 6] = [
-        (None, None),
-        (Some(b""), Some(b"")),
-        (Some(b"key"), None),
-        (None, Some(b"value")),
-        (Some(b""), Some(&[0, 255, 128])),
-        (Some(b"key"), Some(b"")),
+    let cases: [[Option<&[u8]>; 2]; 6] = [
+        [None, None],
+        [Some(b""), Some(b"")],
+        [Some(b"key"), None],
+        [None, Some(b"value")],
+        [Some(b""), Some(&[0, 255, 128])],
+        [Some(b"key"), Some(b"")],
     ];
     let mut batch = AppendBatch::new(topic.into());
-    for (key, value) in cases {
+    for [key, value] in cases {
         batch.push(0, key, value, Headers::NONE);
     }
     batch.push_with(0, Some(b"written"), |bytes| bytes.extend_from_slice(b"in place"));
     append(log, batch);
+    let mut expected: Vec<_> = cases.map(|parts| parts.map(|part| part.map(<[u8]>::to_vec))).into();
+    expected.push([Some(b"written".to_vec()), Some(b"in place".to_vec())]);
     let mut reader = reader_of_all(log, topic, WIDE);
     let mut read = Vec::new();
-    while read.len() < cases.len() + 1 {
+    while read.len() < expected.len() {
         let batch = next_batch(&mut *reader);
-        let owned = |part: Option<&[u8]>| part.map(<[u8]>::to_vec);
-        read.extend(batch.iter().map(|record| (owned(record.key), owned(record.value))));
+        read.extend(
+            batch.iter().map(|record| [record.key, record.value].map(|part| part.map(<[u8]>::to_vec))),
+        );
     }
-    for (index, (key, value)) in
-        cases.iter().chain([&(Some(&b"written"[..]), Some(&b"in place"[..]))]).enumerate()
-    {
-        let found = read.get(index).map(|(key, value)| (key.as_deref(), value.as_deref()));
-        assert_eq!(found, Some((*key, *value)), "record {index}");
-    }
+    assert_eq!(read, expected);
 }
 
 /// Headers come back with names, values and order, repeated names and empty values among them.
