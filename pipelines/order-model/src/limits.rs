@@ -32,8 +32,8 @@ pub const EXTENSIONS_MAX: u32 = 100;
 pub const LISTINGS_MAX: usize = 1_048_576;
 /// Most privileged changes to one listing, and most changes to the block list of one ledger.
 pub const CHANGES_MAX: usize = 65_536;
-/// Most customers blocked in one ledger.
-pub const BLOCKED_CUSTOMERS_MAX: usize = 1_048_576;
+/// Most customers blocked in one ledger; fewer than there may be changes, so that each can be unblocked again.
+pub const BLOCKED_CUSTOMERS_MAX: usize = 32_768;
 /// Most orders and parts of orders one ledger remembers at once.
 pub const REMEMBERED_ORDERS_MAX: usize = 64 * 1_048_576;
 /// Most refunds one ledger remembers at once, so as not to order them twice.
@@ -50,4 +50,5 @@ pub const RECORD_KEY_BYTES_MAX: usize = 1_024;
 const _: () = assert!(SKU_BYTES_MAX < 256, "a SKU keeps its length in one byte");
 const _: () = assert!(RETENTION_MS_MIN <= RETENTION_MS_UNLISTED && RETENTION_MS_UNLISTED <= RETENTION_MS_MAX);
 const _: () = assert!(LINE_QUANTITY_MAX <= LISTING_STOCK_MAX);
+const _: () = assert!(2 * BLOCKED_CUSTOMERS_MAX <= CHANGES_MAX);
 const _: () = assert!(LINES_MAX * 128 + PRICE_STEPS_MAX * 32 + 512 < RECORD_VALUE_BYTES_MAX);
