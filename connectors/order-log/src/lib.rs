@@ -230,7 +230,9 @@ pub enum LogError {
         detail: String,
     },
     /// Another process has the folder open.
-    #[error("the log folder {folder} is open in another process; stop that one first, or name another folder")]
+    #[error(
+        "the log folder {folder} is open in another process; stop that one first, or name another folder"
+    )]
     Locked {
         /// The folder.
         folder: String,

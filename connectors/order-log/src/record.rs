@@ -124,7 +124,14 @@ impl RecordBatchBuilder {
     }
 
     /// Adds a record; `headers` in the form [`AppendRecord::headers`] and [`Headers::encode`] have.
-    pub fn push(&mut self, offset: u64, time_ms: u64, key: Option<&[u8]>, value: Option<&[u8]>, headers: Headers<'_>) {
+    pub fn push(
+        &mut self,
+        offset: u64,
+        time_ms: u64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: Headers<'_>,
+    ) {
         let payload = write(&mut self.0.bytes, key, value, headers);
         self.0.records.push(Entry { offset, time_ms, payload });
     }

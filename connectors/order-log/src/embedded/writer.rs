@@ -54,9 +54,12 @@ impl WriterHandle {
     }
 
     pub(super) fn send(&self, job: Job) -> Result<(), LogError> {
-        let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok());
+        // A failure meanwhile is for the appender's poll to tell, since the batch was taken.
+        if self.jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok()) {
+            return Ok(());
+        }
         self.healthy()?;
-        if sent { Ok(()) } else { Err(stopped("it ended without saying why")) }
+        Err(stopped("it ended without saying why"))
     }
 
     pub(super) fn healthy(&self) -> Result<(), LogError> {
