@@ -23,6 +23,10 @@ impl Ledger {
         if order.is_some_and(|order| order.may_be_forgotten(at.now)) {
             answers.push(self.answer_to(at, command, None));
         }
+        // An extension numbered zero is a repeat of none, or not the next one.
+        if matches!(command, Command::Extend(extend) if extend.number == 0) && answers.contains(&None) {
+            answers.push(Some((OrderEventKind::Refused, Some(RejectReason::ExtensionsSpent))));
+        }
         if let Command::Settle(settle) = command {
             self.payment_answers(at, settle, order, &mut answers);
         }
@@ -62,12 +66,12 @@ impl Ledger {
 
     /// A payment that came before is a repeat, as long as the ledger remembers it.
     fn payment_answers(&self, at: At, settle: &Settle, order: Option<&Order>, answers: &mut Vec<Answer>) {
-        let known = order.is_some();
+        let placed = order.and_then(|order| order.remembered_since(at.now));
         match self.payments.outcome(settle.order, settle.payment) {
             Some(outcome) => {
                 // A payment declined again may be called a repeat or refused once more: no money is in it.
                 let strict =
-                    settle.result == PaymentResult::Captured && !outcome.may_be_forgotten(at.now, known);
+                    settle.result == PaymentResult::Captured && !outcome.may_be_forgotten(at.now, placed);
                 if strict {
                     answers.clear();
                 }
@@ -161,19 +165,24 @@ impl Ledger {
 
     /// Money that was taken ends once.
     fn check_payment(&mut self, at: At, event: &OrderEvent, shared: &mut Shared) {
-        let (Some(payment), OrderEventKind::Paid | OrderEventKind::Refund | OrderEventKind::Declined) =
-            (event.payment, event.kind)
+        let (
+            Some(payment),
+            OrderEventKind::Paid
+            | OrderEventKind::Refund
+            | OrderEventKind::Declined
+            | OrderEventKind::Refused,
+        ) = (event.payment, event.kind)
         else {
             let nameless = matches!(event.kind, OrderEventKind::Paid | OrderEventKind::Refund);
             shared
                 .check(!nameless, Law::PaymentOnce, at, || format!("order {} names no payment", event.order));
             return;
         };
-        let known = self.book.get(event.order).is_some_and(|order| !order.may_be_forgotten(at.now));
+        let placed = self.book.get(event.order).and_then(|order| order.remembered_since(at.now));
         let before = self.payments.outcome(event.order, payment);
         if let Some(before) = before
-            && event.kind != OrderEventKind::Declined
-            && !before.may_be_forgotten(at.now, known)
+            && matches!(event.kind, OrderEventKind::Paid | OrderEventKind::Refund)
+            && !before.may_be_forgotten(at.now, placed)
         {
             shared.found(Law::PaymentOnce, at, || {
                 format!("payment {payment} of order {} is decided again after {before:?}", event.order)
@@ -295,7 +304,8 @@ impl Ledger {
                 self.book.get(reserve.order).is_some_and(|order| order.state.is_ended())
             }
             Cause::Answer(answer) => {
-                self.book.get(answer.order).is_none_or(|order| order.state != State::Reserving)
+                let open = self.book.get(answer.order).is_some_and(|order| order.state == State::Reserving);
+                !open && !self.parts.is_held(answer.order, self.partition)
             }
             Cause::Confirm { home, order } | Cause::Release { home, order } => {
                 !self.parts.is_held(*order, *home)

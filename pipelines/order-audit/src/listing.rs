@@ -74,7 +74,7 @@ impl Ledger {
             Some(reason) if event.kind == ListingEventKind::Refused => {
                 let allowed = refusal_allowed(&self.shelf, listing, command, reason);
                 shared.check(allowed, Law::RefusedWrongly, at, || {
-                    format!("a command about {} is refused as {}", event.sku, reason.name())
+                    format!("{command:?} about {} is refused as {}", event.sku, reason.name())
                 });
             }
             _ => {
@@ -170,9 +170,7 @@ fn must_be_refused(listing: Option<&Listing>, event: &ListingEvent) -> bool {
         }
         (_, None) => true,
         (ListingEventKind::Changed, Some(listing)) => {
-            let moved = |settings: &order_model::ListingSettings| {
-                (&settings.sale, settings.currency) != (&listing.settings.sale, listing.settings.currency)
-            };
+            let moved = |settings| listing.is_moved_by(settings);
             listing.closed || invalid || event.settings.as_ref().is_some_and(moved)
         }
         (ListingEventKind::Restocked, Some(listing)) => {
@@ -206,9 +204,7 @@ fn refusal_allowed(
         RejectReason::ListingClosed => listing.is_some_and(|listing| listing.closed),
         RejectReason::ListingExists => listing.is_some() && open,
         RejectReason::SettingsInvalid => settings.is_none_or(|settings| {
-            let moved = listing.is_some_and(|listing| {
-                (&settings.sale, settings.currency) != (&listing.settings.sale, listing.settings.currency)
-            });
+            let moved = listing.is_some_and(|listing| listing.is_moved_by(settings));
             moved || perhaps_invalid(settings)
         }),
         RejectReason::StockTooLarge => {

@@ -105,8 +105,8 @@ pub(crate) struct Order {
     /// Held: the record the hold was made or prolonged at.
     pub(crate) made: u64,
     pub(crate) extensions: u32,
-    /// When the ended order may be forgotten counts from its end by this, in milliseconds.
-    pub(crate) retention_ms: u64,
+    /// When it was decided first.
+    pub(crate) placed: TimeMs,
 }
 
 impl Order {
@@ -118,6 +118,11 @@ impl Order {
     /// Whether the ledger may have forgotten it.
     pub(crate) fn may_be_forgotten(&self, now: TimeMs) -> bool {
         self.state.is_ended() && now.0 >= self.mark
+    }
+
+    /// When it was placed, if the ledger surely remembers it.
+    pub(crate) fn remembered_since(&self, now: TimeMs) -> Option<TimeMs> {
+        if self.may_be_forgotten(now) { None } else { Some(self.placed) }
     }
 
     /// Whether it is a hold that has fallen due.
@@ -189,12 +194,12 @@ impl Book {
         self.due.push(Reverse((deadline.0, key)));
     }
 
-    /// Notes the end of an order.
-    pub(crate) fn end(&mut self, key: Key, state: State, now: TimeMs) {
+    /// Notes the end of an order, which is remembered for `retention_ms` more.
+    pub(crate) fn end(&mut self, key: Key, state: State, now: TimeMs, retention_ms: u64) {
         let Some(order) = self.by_key_mut(key) else { return };
         order.state = state;
         order.lines = Lines::None;
-        order.mark = now.0.saturating_add(order.retention_ms);
+        order.mark = now.0.saturating_add(retention_ms);
         let entry = (order.mark.saturating_add(FORGET_SLACK_MS), key, order.id);
         self.ended.push(Reverse(entry));
     }

@@ -195,6 +195,8 @@ impl Ledger {
         let home = match cause {
             Cause::Confirm { home, order } if paid && *order == event.order => Some(*home),
             Cause::Release { home, order } if !paid && *order == event.order => Some(*home),
+            // Home's own later lines, taken after the order had ended, are freed by the answer.
+            Cause::Answer(answer) if !paid && answer.order == event.order => Some(self.partition),
             _ => {
                 self.check_uncaused(at, cause, shared);
                 None
@@ -209,11 +211,19 @@ impl Ledger {
         };
         part.state = if paid { PartState::Paid } else { PartState::Released };
         let (customer, lines, total) = (part.customer, part.lines.clone(), part.total);
-        let listed: Vec<_> =
-            event.lines.iter().map(|line| (Some(line.sku), line.quantity, line.state)).collect();
+        // Lines that were left out may be listed or not: there is nothing in them.
+        let listed: Vec<_> = event
+            .lines
+            .iter()
+            .filter(|line| line.state != LineState::LeftOut)
+            .map(|line| (Some(line.sku), line.quantity, line.state, line.unit_price))
+            .collect();
         let mut kept: Vec<_> = lines
             .iter()
-            .map(|line| (self.shelf.sku(line.slot), i32::try_from(line.quantity).unwrap_or(0), line.state))
+            .filter(|line| line.is_own_taken())
+            .map(|line| {
+                (self.shelf.sku(line.slot), i32::try_from(line.quantity).unwrap_or(0), line.state, line.price)
+            })
             .collect();
         kept.sort_unstable_by_key(|line| line.0);
         let same = listed == kept && (event.customer, event.total) == (customer, total);
@@ -235,7 +245,8 @@ impl Ledger {
         ids.sort_unstable();
         let mut totals = Vec::new();
         for id in ids {
-            for part in self.parts.parts.get(&id).into_iter().flatten() {
+            let parts = self.parts.parts.get(&id).into_iter().flatten();
+            for part in parts.filter(|part| part.lines.iter().any(Line::is_own_taken)) {
                 let Some((partition, home)) = home_of(id, part, shared) else {
                     shared.found(Law::PartsAgree, at, || {
                         format!("no ledger placed order {id}, which has a part here")

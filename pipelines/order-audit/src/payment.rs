@@ -13,12 +13,12 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// Whether the ledger may have forgotten it.
-    pub(crate) fn may_be_forgotten(&self, now: TimeMs, order_known: bool) -> bool {
-        let later = now >= self.at.after(limits::RETENTION_MS_UNLISTED);
+    /// Whether the ledger may have forgotten it. What decided an order is remembered with that order, `placed` at
+    /// that time: an order of the same id that was placed later knows nothing of it.
+    pub(crate) fn may_be_forgotten(&self, now: TimeMs, placed: Option<TimeMs>) -> bool {
         match self.kind {
-            OrderEventKind::Refund => later,
-            _ => !order_known,
+            OrderEventKind::Paid | OrderEventKind::Declined => placed.is_none_or(|placed| placed > self.at),
+            _ => now >= self.at.after(limits::RETENTION_MS_REFUNDS),
         }
     }
 }

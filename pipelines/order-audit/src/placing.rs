@@ -1,8 +1,8 @@
 //! The first decision about an order, and the answer of the other ledgers where there are some.
 
 use order_model::{
-    Command, LineState, MinorUnits, OrderEvent, OrderEventKind, Place, RejectReason, ReserveAnswer, TimeMs,
-    limits, line_total, partition_of,
+    Command, LineState, MinorUnits, OrderEvent, OrderEventKind, Place, RejectReason, RelayLine, Reserve,
+    ReserveAnswer, Sku, TimeMs, limits, line_total, partition_of,
 };
 
 use crate::law::Law;
@@ -65,7 +65,7 @@ impl Ledger {
                 event.lines.iter().map(|line| Asked::new(line.sku, line.quantity, own(&line.sku))).collect()
             }
         };
-        lines.sort_by_key(|line| line.sku);
+        lines.sort_by_key(|line| (line.sku, line.quantity));
         lines
     }
 
@@ -132,12 +132,13 @@ impl Ledger {
         let Some(place) = place else { return };
         let same = (place.customer, place.currency) == (event.customer, event.currency);
         shared.check(same, Law::OrderLife, at, || format!("order {} changed hands or currency", event.order));
-        let repeated = event.reason == Some(RejectReason::SkuRepeated);
-        if lines.len() > limits::LINES_MAX || repeated {
+        if lines.len() > limits::LINES_MAX {
             return;
         }
-        let alike = lines.len() == event.lines.len()
-            && lines.iter().zip(&event.lines).all(|(a, b)| (a.sku, a.quantity) == (b.sku, b.quantity));
+        let mut listed: Vec<_> = event.lines.iter().map(|line| (line.sku, line.quantity)).collect();
+        // Only the order of lines of the same SKU is left open.
+        listed.sort_unstable();
+        let alike = lines.iter().map(|line| (line.sku, line.quantity)).eq(listed);
         shared.check(alike, Law::OrderLife, at, || {
             format!("order {} lists other lines than it asked for", event.order)
         });
@@ -154,9 +155,7 @@ impl Ledger {
     ) {
         let listed = event.lines.iter().map(|line| &line.sku).min();
         let smallest = place.and_then(|place| place.lines.iter().map(|line| &line.sku).min()).or(listed);
-        let retention_ms = smallest
-            .and_then(|sku| self.shelf.find(sku))
-            .map_or(limits::RETENTION_MS_UNLISTED, |(_, listing)| listing.settings.retention_ms);
+        let retention_ms = self.retention_ms(smallest);
         let mut order = Order {
             id: event.order,
             customer: event.customer,
@@ -170,11 +169,11 @@ impl Ledger {
             mark: 0,
             made: at.offset.0,
             extensions: 0,
-            retention_ms,
+            placed: at.now,
         };
         if decided.kind == OrderEventKind::Rejected {
             let key = self.book.add(order);
-            self.book.end(key, State::Rejected, at.now);
+            self.book.end(key, State::Rejected, at.now, retention_ms);
             return;
         }
         let lines = self.lines_of(event, shared);
@@ -212,6 +211,13 @@ impl Ledger {
                 }
             }
         }
+    }
+
+    /// How long an order is remembered that has `smallest` as its first SKU and ends now.
+    pub(crate) fn retention_ms(&self, smallest: Option<&Sku>) -> u64 {
+        smallest
+            .and_then(|sku| self.shelf.find(sku))
+            .map_or(limits::RETENTION_MS_UNLISTED, |(_, listing)| listing.settings.retention_ms)
     }
 
     /// The event's lines as the book keeps them.
@@ -297,16 +303,19 @@ impl Ledger {
 
     /// Home hears that every line is dealt with, or one was refused.
     pub(crate) fn reserved(&mut self, at: At, event: &OrderEvent, cause: &Cause, shared: &mut Shared) {
-        self.answer(at, shared);
-        let answer = match cause {
-            Cause::Answer(answer) if answer.order == event.order => Some(&**answer),
-            _ => {
-                self.check_uncaused(at, cause, shared);
-                None
+        match cause {
+            Cause::Answer(answer) if answer.order == event.order => {
+                self.answer(at, shared);
+                self.check_answer(at, event, answer, shared);
             }
-        };
-        if let Some(answer) = answer {
-            self.check_answer(at, event, answer, shared);
+            // Home's own later lines were the last: it answers itself at the same record.
+            Cause::Reserve(reserve) if reserve.order == event.order && reserve.home == self.partition => {
+                self.check_own_answer(at, event, reserve, shared);
+            }
+            _ => {
+                self.answer(at, shared);
+                self.check_uncaused(at, cause, shared);
+            }
         }
         let Some(key) = self.book.key(event.order) else { return };
         if event.kind == OrderEventKind::Rejected {
@@ -325,6 +334,24 @@ impl Ledger {
         }
         self.check_listed_total(at, event, shared);
         self.start_hold(at, key, event, shared);
+    }
+
+    /// Home took, or refused, the last lines itself: the others are as the request says.
+    fn check_own_answer(&self, at: At, event: &OrderEvent, reserve: &Reserve, shared: &mut Shared) {
+        let own = |line: &RelayLine| partition_of(&line.sku, shared.partitions) == self.partition;
+        let held = event.kind == OrderEventKind::Held;
+        let same = reserve.lines.len() == event.lines.len()
+            && reserve.lines.iter().zip(&event.lines).all(|(told, line)| {
+                let kept = (told.state, told.unit_price) == (line.state, line.unit_price);
+                told.sku == line.sku && (own(told) || !held || kept)
+            });
+        shared.check(same, Law::OrderLife, at, || {
+            format!("order {} is answered with other lines than taken", event.order)
+        });
+        let open = event.lines.iter().any(|line| line.state == LineState::Asked);
+        shared.check(!held || !open, Law::AcceptedWrongly, at, || {
+            format!("order {} is held before all is taken", event.order)
+        });
     }
 
     fn check_answer(&self, at: At, event: &OrderEvent, answer: &ReserveAnswer, shared: &mut Shared) {

@@ -205,7 +205,10 @@ impl Ledger {
         {
             home.state = end;
         }
-        self.book.end(key, end, at.now);
+        let first = self.book.by_key(key).and_then(|order| order.lines.as_slice().first());
+        let smallest = first.and_then(|line| self.shelf.sku(line.slot));
+        let retention_ms = self.retention_ms(smallest.as_ref());
+        self.book.end(key, end, at.now, retention_ms);
     }
 
     /// Compares an event's lines with those of the order.

@@ -30,6 +30,9 @@ pub(crate) struct Waiter {
 #[derive(Debug)]
 pub(crate) struct Listing {
     pub(crate) settings: ListingSettings,
+    /// Whether it opened with a limit per customer: one cannot be brought in later, so that nothing is counted
+    /// where there is none.
+    pub(crate) limited: bool,
     /// All units ever put in, less those taken away.
     pub(crate) put_in: i64,
     pub(crate) free: i64,
@@ -60,6 +63,12 @@ impl Listing {
     pub(crate) fn owes_service(&self) -> bool {
         let Some((_, head)) = self.queue.first_key_value() else { return false };
         self.closed || (!self.paused && self.free >= head.quantity)
+    }
+
+    /// Whether settings change what has to stay: the sale, the currency, and that there is no limit.
+    pub(crate) fn is_moved_by(&self, settings: &ListingSettings) -> bool {
+        (&settings.sale, settings.currency) != (&self.settings.sale, self.settings.currency)
+            || (settings.limit_per_customer > 0 && !self.limited)
     }
 
     /// Whether a reported stock is this one.
@@ -139,6 +148,7 @@ impl Shelf {
                 self.closing.insert((settings.closes_at, slot));
             }
             *place = Some(Box::new(Listing {
+                limited: settings.limit_per_customer > 0,
                 settings,
                 put_in: stock,
                 free: stock,
@@ -196,6 +206,9 @@ impl Shelf {
 
     /// Counts units to a customer, or away from one.
     pub(crate) fn count_units(&mut self, slot: Slot, customer: CustomerId, delta: i64) {
+        if !self.listing(slot).is_some_and(|listing| listing.limited) {
+            return;
+        }
         let units = self.units.entry((slot, customer)).or_insert(0);
         *units += delta;
         if *units == 0 {
