@@ -25,17 +25,28 @@ impl<T> Calendar<T> {
 
     /// The next entry due at `now`, and when it fell due.
     pub(crate) fn take_due(&mut self, now: TimeMs) -> Option<(TimeMs, T)> {
-        loop {
-            if let Some((due, entries)) = &mut self.current {
-                if let Some(entry) = entries.next() {
-                    return Some((*due, entry));
-                }
-                self.current = None;
-            }
+        self.open_due(now)?;
+        let (due, entries) = self.current.as_mut()?;
+        Some((*due, entries.next()?))
+    }
+
+    /// Entries due at `now` that will be taken next, though not necessarily all.
+    pub(crate) fn upcoming(&mut self, now: TimeMs) -> &[T] {
+        match self.open_due(now) {
+            Some(()) => self.current.as_ref().map_or(&[], |(_, entries)| entries.as_slice()),
+            None => &[],
+        }
+    }
+
+    /// Sees to it that the bucket being emptied is not empty; `None` when nothing is due.
+    fn open_due(&mut self, now: TimeMs) -> Option<()> {
+        if self.current.as_ref().is_none_or(|(_, entries)| entries.len() == 0) {
+            self.current = None;
             let bucket = self.buckets.first_entry().filter(|bucket| *bucket.key() <= now)?;
             let (due, entries) = bucket.remove_entry();
             self.current = Some((due, entries.into_iter()));
         }
+        Some(())
     }
 
     /// The earliest time at which something may be due.

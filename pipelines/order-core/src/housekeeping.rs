@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use order_model::limits::HOUSEKEEPING_PER_COMMAND_MAX;
 use order_model::{OrderEventKind, OrderId, TimeMs};
 
 use crate::effects::Turn;
@@ -11,6 +12,11 @@ use crate::ledger::Ledger;
 use crate::listings::ListingIndex;
 use crate::order::{Order, State};
 use crate::orders::Slot;
+
+/// How many due holds are looked at ahead, so that their memory is fetched all at once and not one after another.
+const TOUCHED_AHEAD_MAX: usize = 64;
+/// Most orders forgotten at one record.
+const FORGOTTEN_PER_RECORD_MAX: usize = HOUSEKEEPING_PER_COMMAND_MAX;
 
 /// An entry of the calendar of holds. The slot may have gone to another order meanwhile, so it says whose it was.
 pub(crate) struct Hold {
@@ -75,15 +81,36 @@ impl Ledger {
                 turn.budget -= 1;
             }
         }
-        while turn.budget > 0 {
-            let Some((due, hold)) = self.holds.take_due(turn.now) else { break };
-            if self.orders.get(hold.slot).is_some_and(|order| hold.is_due(order, due)) {
-                self.expire(turn, hold.slot);
-                turn.budget -= 1;
-            }
-        }
+        self.expire_due(turn);
         self.feed(turn);
         self.forget(turn.now);
+    }
+
+    fn expire_due(&mut self, turn: &mut Turn<'_>) {
+        while turn.budget > 0 {
+            let upcoming = self.holds.upcoming(turn.now);
+            let count = upcoming.len().min(TOUCHED_AHEAD_MAX);
+            if count == 0 {
+                return;
+            }
+            self.orders.touch(upcoming.iter().take(count).map(|hold| hold.slot));
+            for hold in upcoming.iter().take(count) {
+                let Some(order) = self.orders.get(hold.slot) else { continue };
+                for line in &order.lines {
+                    self.allowances.touch(&order.customer, line.listing);
+                }
+            }
+            for _ in 0..count {
+                if turn.budget == 0 {
+                    return;
+                }
+                let Some((due, hold)) = self.holds.take_due(turn.now) else { return };
+                if self.orders.get(hold.slot).is_some_and(|order| hold.is_due(order, due)) {
+                    self.expire(turn, hold.slot);
+                    turn.budget -= 1;
+                }
+            }
+        }
     }
 
     /// Moves the waitlists on, as far as the budget goes.
@@ -101,7 +128,12 @@ impl Ledger {
     /// Forgets orders whose retention has passed. Has no effects, so it needs no share of the budget; the bound is
     /// there so that no single record takes long.
     fn forget(&mut self, now: TimeMs) {
-        for _ in 0..order_model::limits::HOUSEKEEPING_PER_COMMAND_MAX {
+        let upcoming = self.endings.upcoming(now);
+        let upcoming = upcoming.get(..FORGOTTEN_PER_RECORD_MAX).unwrap_or(upcoming);
+        let count = upcoming.len();
+        self.orders.touch(upcoming.iter().copied());
+        self.orders.touch_index(upcoming.iter().copied());
+        for _ in 0..count {
             let Some((_, slot)) = self.endings.take_due(now) else { break };
             self.forget_if_due(now, slot);
         }

@@ -2,6 +2,8 @@
 //!
 //! Chunks, because a vector that doubles would need twice the memory and stop the sale while it copies.
 
+use std::hint::black_box;
+
 use hashbrown::HashTable;
 use order_model::{OrderId, Partition};
 use xxhash_rust::xxh3::xxh3_64;
@@ -52,6 +54,21 @@ impl Orders {
     pub(crate) fn get_mut(&mut self, slot: Slot) -> Option<&mut Order> {
         let (chunk, index) = slot.place();
         self.chunks.get_mut(chunk)?.get_mut(index)?.as_mut()
+    }
+
+    /// Has the memory of orders that are needed soon fetched: all at once is several times faster than one by one.
+    pub(crate) fn touch(&self, slots: impl Iterator<Item = Slot>) {
+        for slot in slots {
+            // The first and the last field lie in different lines of the cache.
+            black_box(self.get(slot).map(|order| (order.state, order.customer.0[0], order.due)));
+        }
+    }
+
+    /// As [`Self::touch`], for the index, of orders that are there already.
+    pub(crate) fn touch_index(&self, slots: impl Iterator<Item = Slot>) {
+        for order in slots.filter_map(|slot| self.get(slot)) {
+            black_box(self.by_id.find(hash_id(&order.id), |_| false));
+        }
     }
 
     /// Remembers an order whose id is not remembered yet.

@@ -33,7 +33,7 @@ fn exact_over_waiting_held_and_bought() {
 #[test]
 fn given_back_by_whatever_frees_the_goods() {
     let mut sale = limited(9, 1);
-    let mut free_again = |sale: &mut Sale, order: &str, said: Vec<String>| {
+    let free_again = |sale: &mut Sale, order: &str, said: Vec<String>| {
         assert!(said[0].starts_with(order), "{said:?}");
         assert_eq!(units(sale, "alice"), 0, "{said:?}");
     };
@@ -80,7 +80,7 @@ fn lines_left_out_of_a_partial_order_do_not_count() {
 fn a_limit_can_be_changed_or_lifted_but_not_brought_in_later() {
     let mut sale = limited(9, 1);
     sale.place("o1", "alice", [("A", 1)]);
-    let mut change = |sale: &mut Sale, name: &str, limit| {
+    let change = |sale: &mut Sale, name: &str, limit| {
         let mut settings = settings();
         settings.limit_per_customer = limit;
         settings.prices = vec![PriceStep { unit_price: 5, ..settings.prices[0] }];

@@ -1,8 +1,10 @@
 //! Opening, changing, restocking, pausing and closing listings.
 
 use order_core::Outcome;
-use order_model::limits::LISTING_STOCK_MAX;
-use order_model::{CommandId, Event, ListingChange};
+use order_model::limits::{
+    EXTENSIONS_MAX, HOLD_MS_MAX, LISTING_STOCK_MAX, RETENTION_MS_MAX, UNIT_PRICE_MAX, WAITLIST_MAX,
+};
+use order_model::{CommandId, Event, ListingChange, ListingSettings, PriceStep, TimeMs};
 
 use crate::support::{Sale, listing_command, settings};
 
@@ -93,10 +95,9 @@ fn openings_and_changes_say_the_settings_in_force() {
 
 #[test]
 fn settings_that_contradict_themselves_or_a_limit_are_refused() {
-    use order_model::limits::{EXTENSIONS_MAX, HOLD_MS_MAX, RETENTION_MS_MAX, UNIT_PRICE_MAX, WAITLIST_MAX};
-    use order_model::{ListingSettings, PriceStep, TimeMs};
     let step = PriceStep { from_time: TimeMs(0), from_units: 0, unit_price: 1 };
-    let spoilers: [(&str, fn(&mut ListingSettings, PriceStep)); 18] = [
+    type Spoil = fn(&mut ListingSettings, PriceStep);
+    let spoilers: [(&str, Spoil); 18] = [
         ("no sale", |settings, _| settings.sale.clear()),
         ("long sale", |settings, _| settings.sale = "x".repeat(65)),
         ("closes before it opens", |settings, _| {

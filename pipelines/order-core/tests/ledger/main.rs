@@ -1,5 +1,7 @@
 //! The ledger seen from outside: commands in, decisions out. One binary, so that it is linked once.
 
+#![expect(clippy::unwrap_used, reason = "the whole crate is a test")]
+
 mod closing;
 mod customers;
 mod determinism;

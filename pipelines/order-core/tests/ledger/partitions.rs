@@ -16,7 +16,7 @@ fn sale<const N: usize>(partitions: u32, homes: [u32; N], stock: i64) -> (Sale, 
     (sale, names)
 }
 
-fn one_of_each<'a, const N: usize>(names: &'a [String; N]) -> [(&'a str, i32); N] {
+fn one_of_each<const N: usize>(names: &[String; N]) -> [(&str, i32); N] {
     names.each_ref().map(|name| (name.as_str(), 1))
 }
 
