@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Most records in one append of the shoppers.
 pub(crate) const APPEND_RECORDS_MAX: usize = 2_000;
 /// Most records acknowledged and not decided before the shoppers wait.
-pub(crate) const AHEAD_RECORDS_MAX: u64 = 100_000;
+pub(crate) const AHEAD_RECORDS_MAX: u64 = 20_000;
 /// How long a paced shopper gathers orders before they are appended together.
 pub(crate) const GATHER: Duration = Duration::from_millis(2);
 /// How long the log may take to acknowledge.
