@@ -27,6 +27,15 @@ impl MacKey {
     fn is_valid_at(&self, time: TimeMs) -> bool {
         self.valid_from <= time && (self.valid_until == TimeMs(0) || time < self.valid_until)
     }
+
+    /// How many milliseconds a valid key is valid before and after `time`, whichever is less.
+    fn room_at(&self, time: TimeMs) -> u64 {
+        let end = if self.valid_until == TimeMs(0) { u64::MAX } else { self.valid_until.0 };
+        // A key that is valid from the beginning was valid for ever.
+        let before =
+            if self.valid_from == TimeMs(0) { u64::MAX } else { time.0.saturating_sub(self.valid_from.0) };
+        before.min(end.saturating_sub(time.0))
+    }
 }
 
 impl fmt::Debug for MacKey {
@@ -177,11 +186,14 @@ impl KeyRing {
         toml::to_string(&file).map_err(|error| KeyFileError::Format(error.to_string()))
     }
 
-    /// Signs a record with the newest key valid at `time`: the header's value, or `None` when no key is.
+    /// Signs a record: the header's value, or `None` when no key is valid at `time`.
+    ///
+    /// Of two valid keys the one signs whose validity reaches further both ways: the log stamps the record by a clock of
+    /// its own, a little earlier or later, and the key has to be valid then.
     pub fn sign(&self, time: TimeMs, key: Option<&[u8]>, value: &[u8]) -> Option<Vec<u8>> {
         let valid = self.keys.iter().filter(|candidate| candidate.key.is_valid_at(time));
-        let newest = valid.max_by_key(|candidate| (candidate.key.valid_from, candidate.key.id))?;
-        Some(header(newest.key.id, &mac(&newest.derived.0, key, value)))
+        let best = valid.max_by_key(|candidate| (candidate.key.room_at(time), candidate.key.id))?;
+        Some(header(best.key.id, &mac(&best.derived.0, key, value)))
     }
 
     /// Checks a record: `time` is its record time, `header` the value of its header [`crate::MAC_HEADER`].

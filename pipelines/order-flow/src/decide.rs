@@ -9,7 +9,7 @@ use std::rc::Rc;
 use order_codec::{DeadLetter, DeadLetterReason};
 use order_core::{Effects, Ledger, Outcome};
 use order_log::Record;
-use order_model::{Offset, Partition, Position, TimeMs};
+use order_model::{Offset, Partition, Position, Sequence, TimeMs};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::Pipeline;
@@ -61,6 +61,12 @@ impl Decider {
             if self.resume.covers(record.offset) {
                 effects.relays.truncate(relays);
                 self.leave_out_published(partition, &mut effects, decided)?;
+            } else {
+                let before = ledger.sequence().0 - count(effects.decisions.len() - decided);
+                if before < self.resume.sequence().0 {
+                    // The replay made fewer decisions than were published: the next numbers are taken.
+                    return Err(FlowError::Diverged { partition, sequence: Sequence(before + 1) });
+                }
             }
         }
         tally.records += count(batch.records.len());

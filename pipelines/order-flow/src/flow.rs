@@ -47,6 +47,8 @@ pub struct FlowParts {
 /// The dataflow of one partition on one timely thread.
 pub struct PartitionFlow {
     partition: u32,
+    /// Timely's name for the dataflow.
+    dataflow: usize,
     inbox: Rc<RefCell<Inbox>>,
     ledger: Rc<RefCell<Ledger>>,
     probe: ProbeHandle<u64>,
@@ -73,6 +75,7 @@ impl PartitionFlow {
         let (codec, ring, clock) = (parts.codec, parts.ring, parts.clock);
         let encoder = Encoder::new(partition, parts.topics, codec.clone(), ring.clone(), Rc::clone(&clock));
         let (mut decode_waker, mut publish_waker) = (None, None);
+        let dataflow = worker.next_dataflow_index();
         worker.dataflow::<u64, _, _>(|scope| {
             let batches = read(scope, Rc::clone(&inbox), parts.start);
             let decoded = decode(batches, codec, ring, clock, &mut decode_waker);
@@ -83,7 +86,18 @@ impl PartitionFlow {
         });
         let wakers = [decode_waker, publish_waker].into_iter().flatten().collect();
         let in_flight = std::collections::VecDeque::new();
-        Self { partition, inbox, ledger, probe, wakers, failure, tally, in_flight, next: parts.start }
+        Self {
+            partition,
+            dataflow,
+            inbox,
+            ledger,
+            probe,
+            wakers,
+            failure,
+            tally,
+            in_flight,
+            next: parts.start,
+        }
     }
 
     /// The partition.
@@ -120,6 +134,12 @@ impl PartitionFlow {
     /// Says that no more will be offered. What is in flight is finished.
     pub fn close(&self) {
         self.inbox.borrow_mut().close();
+    }
+
+    /// Ends the dataflow as it stands, which lets go of its ledger. What is in flight is not finished; what the appender
+    /// has may still reach the log. `worker` is the one it was started in.
+    pub fn abandon(self, worker: &mut Worker) {
+        worker.drop_dataflow(self.dataflow);
     }
 
     /// Wakes the operators that wait for the log or the registry; to be called when the log has acknowledged something, and now and

@@ -177,7 +177,9 @@ impl TimelyThread {
                 }
             }
             Order::Drop { partition } => {
-                self.owned.remove(&partition);
+                if let Some(owned) = self.owned.remove(&partition) {
+                    owned.flow.abandon(&mut self.worker);
+                }
             }
         }
     }

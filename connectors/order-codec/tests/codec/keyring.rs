@@ -14,8 +14,10 @@ const KEY: Option<&[u8]> = Some(b"SKU-1");
 fn a_rotation_in_log_time() {
     let ring = KeyRing::new(vec![key(1, 0, 2_000), key(2, 1_000, 0)]).unwrap();
     let early = ring.sign(TimeMs(999), KEY, b"value").unwrap();
-    let late = ring.sign(TimeMs(1_000), KEY, b"value").unwrap();
-    assert_eq!((early[1], late[1]), (1, 2), "the newest valid key signs");
+    let late = ring.sign(TimeMs(1_500), KEY, b"value").unwrap();
+    assert_eq!((early[1], late[1]), (1, 2), "keys change in the middle of the time both are valid");
+    assert_eq!(ring.sign(TimeMs(1_499), KEY, b"value").unwrap()[1], 1);
+    assert_eq!(ring.sign(TimeMs(2_000), KEY, b"value").unwrap()[1], 2);
     let table = [
         // record time, header, verdict
         (0, &early, Ok(())),
