@@ -23,9 +23,15 @@ impl Ledger {
         if order.is_some_and(|order| order.may_be_forgotten(at.now)) {
             answers.push(self.answer_to(at, command, None));
         }
-        // An extension numbered zero is a repeat of none, or not the next one.
-        if matches!(command, Command::Extend(extend) if extend.number == 0) && answers.contains(&None) {
-            answers.push(Some((OrderEventKind::Refused, Some(RejectReason::ExtensionsSpent))));
+        if let Command::Extend(extend) = command {
+            // An extension numbered zero is a repeat of none, or not the next one. And where home took no line it
+            // is left open how often the hold may be extended.
+            let zero = extend.number == 0 && answers.contains(&None);
+            let open =
+                order.is_some_and(|order| self.least(order, |settings| settings.extensions_max).is_none());
+            if zero || (open && answers.contains(&Some((OrderEventKind::Extended, None)))) {
+                answers.push(Some((OrderEventKind::Refused, Some(RejectReason::ExtensionsSpent))));
+            }
         }
         if let Command::Settle(settle) = command {
             self.payment_answers(at, settle, order, &mut answers);
@@ -54,8 +60,7 @@ impl Ledger {
         if extend.number <= order.extensions {
             return None;
         }
-        let own = order.lines.as_slice().iter().filter(|line| line.is_own_taken());
-        let most = own.filter_map(|line| Some(self.shelf.listing(line.slot)?.settings.extensions_max)).min();
+        let most = self.least(order, |settings| settings.extensions_max);
         let next = extend.number == order.extensions + 1 && most.is_none_or(|most| extend.number <= most);
         if next && !order.is_due(at.now) {
             Some((OrderEventKind::Extended, None))

@@ -190,9 +190,15 @@ impl Ledger {
 
     /// Home told what became of the order.
     pub(crate) fn part_ended(&mut self, at: At, event: &OrderEvent, cause: &Cause, shared: &mut Shared) {
-        self.answer(at, shared);
         let paid = event.kind == OrderEventKind::PartPaid;
+        let own = |home: Partition, order: OrderId| !paid && home == self.partition && order == event.order;
+        // Home took later lines of its own for an order that had ended: it frees them at once.
+        let at_once = matches!(cause, Cause::Reserve(reserve) if own(reserve.home, reserve.order));
+        if !at_once {
+            self.answer(at, shared);
+        }
         let home = match cause {
+            Cause::Reserve(_) if at_once => Some(self.partition),
             Cause::Confirm { home, order } if paid && *order == event.order => Some(*home),
             Cause::Release { home, order } if !paid && *order == event.order => Some(*home),
             // Home's own later lines, taken after the order had ended, are freed by the answer.

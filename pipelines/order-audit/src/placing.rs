@@ -1,8 +1,8 @@
 //! The first decision about an order, and the answer of the other ledgers where there are some.
 
 use order_model::{
-    Command, LineState, MinorUnits, OrderEvent, OrderEventKind, Place, RejectReason, RelayLine, Reserve,
-    ReserveAnswer, Sku, TimeMs, limits, line_total, partition_of,
+    Command, LineState, ListingSettings, MinorUnits, OrderEvent, OrderEventKind, Place, RejectReason,
+    RelayLine, Reserve, ReserveAnswer, Sku, TimeMs, limits, line_total, partition_of,
 };
 
 use crate::law::Law;
@@ -279,12 +279,16 @@ impl Ledger {
         self.note_home(key, shared);
     }
 
-    /// When a hold made now falls due; `None` when home has no taken line to go by.
+    /// When a hold made now falls due; `None` when home took none of its lines.
     pub(crate) fn hold_deadline(&self, at: At, key: Key) -> Option<TimeMs> {
         let order = self.book.by_key(key)?;
+        Some(at.now.after(self.least(order, |settings| settings.hold_ms)?))
+    }
+
+    /// The least of a setting among the taken lines of this ledger. Where it took none, it is left open what holds.
+    pub(crate) fn least<T: Ord>(&self, order: &Order, setting: impl Fn(&ListingSettings) -> T) -> Option<T> {
         let own = order.lines.as_slice().iter().filter(|line| line.is_own_taken());
-        let shortest = own.filter_map(|line| Some(self.shelf.listing(line.slot)?.settings.hold_ms)).min()?;
-        Some(at.now.after(shortest))
+        own.filter_map(|line| Some(setting(&self.shelf.listing(line.slot)?.settings))).min()
     }
 
     /// Tells the other ledgers' auditors how an order of several ledgers stands.
