@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::ExitCode;
 use crate::commands::{
-    completions, config, customer, demo, dev, keys, listing, log, order, prove, sale, topic, worker,
+    bench, completions, config, customer, demo, dev, keys, listing, log, order, prove, sale, sim, topic,
+    worker,
 };
 use crate::config::{ConfigError, DEFAULT_FILE, ENV_FILE, Flag, Settings, load};
 use crate::context::Context;
@@ -62,6 +63,10 @@ pub enum Command {
     Worker(worker::Args),
     /// Replay and audit a log: was everything decided, once, and rightly?
     Prove(prove::Args),
+    /// Play sales under faults, by seed
+    Sim(sim::Args),
+    /// Measure, with checked results
+    Bench(bench::Args),
     /// Make and check the topics
     Topic(topic::Args),
     /// Apply, show and close sales
@@ -92,6 +97,8 @@ impl Cli {
             Command::Demo(args) => demo::run(&context, &args),
             Command::Worker(args) => worker::run(&context, args),
             Command::Prove(args) => prove::run(&context, &args),
+            Command::Sim(args) => sim::run(&context, &args),
+            Command::Bench(args) => bench::run(&context, &args),
             Command::Topic(args) => topic::run(&context, args),
             Command::Sale(args) => sale::run(&context, args),
             Command::Listing(args) => listing::run(&context, args),

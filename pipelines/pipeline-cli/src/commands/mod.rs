@@ -1,6 +1,7 @@
 //! The commands: one file a noun, each with its `Args` and its `run`. A new noun is a file here and a member of
 //! [`crate::cli::Command`].
 
+pub mod bench;
 pub mod completions;
 pub mod config;
 pub mod customer;
@@ -12,6 +13,7 @@ pub mod log;
 pub mod order;
 pub mod prove;
 pub mod sale;
+pub mod sim;
 pub mod topic;
 mod wait;
 pub mod worker;
