@@ -9,12 +9,18 @@ use OrderEventKind::{
     Cancelled, Declined, Expired, Extended, Held, Paid, Refund, Refused, Rejected, Waiting,
 };
 
+fn a(quantity: i32, state: LineState, price: i64, counts: Counts) -> DecidedLine {
+    line("a", quantity, state, price, Some(counts))
+}
+
+fn b(quantity: i32, state: LineState, price: i64, counts: Counts) -> DecidedLine {
+    line("b", quantity, state, price, Some(counts))
+}
+
 /// Keeps every law. The numbers of the decisions stand at the right.
 fn story() -> Story {
     let mut s = Story::new(1);
     let b_settings = ListingSettings { hold_ms: 500, limit_per_customer: 0, waitlist_max: 0, ..settings() };
-    let a = |quantity, state, price, counts| line("a", quantity, state, price, Some(counts));
-    let b = |quantity, state, price, counts| line("b", quantity, state, price, Some(counts));
     s.record(
         0,
         100,
@@ -53,6 +59,11 @@ fn story() -> Story {
         settle(1, "a", 2, 2_000, PaymentResult::Captured),
         vec![because(RejectReason::PaidAlready, back)],
     ); // 11
+    second_half(&mut s);
+    s
+}
+
+fn second_half(s: &mut Story) {
     let more = listed(ListingEventKind::Restocked, 3, "a", 1, (2, 0, 2, 2));
     let served = until(1_230, event(Held, 2, 2, &[a(2, Taken, 1_200, (0, 2, 2, 1))]));
     s.record(0, 230, listing(3, "a", ListingChange::Restock { delta: 1 }), vec![more, served]); // 12, 13
@@ -92,7 +103,6 @@ fn story() -> Story {
     s.record(0, 830, listing(6, "b", ListingChange::Close), vec![closed]); // 26
     let expired = Event::Order(event(Expired, 3, 3, &[a(1, Taken, 1_200, (2, 0, 2, 0))]));
     s.record(0, 1_760, Some(Command::Tick), vec![expired]); // 27
-    s
 }
 
 pub(crate) const MUTATIONS: &[Mutation] = &[
