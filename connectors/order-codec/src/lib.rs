@@ -35,6 +35,6 @@ pub use error::{BadRecord, DecodeError};
 pub use keyring::{KeyFileError, KeyRing, KeyRingError, MacKey};
 pub use mac::{MAC_HEADER, MacError};
 pub use reason::{DeadLetterReason, Stage};
-pub use record::{RawRecord, Unreadable, read_command};
+pub use record::{RawRecord, Unreadable, read_command, relay_mac_key};
 pub use registry::{HttpRegistry, Login, RegistryError, SchemaSource};
 pub use schemas::FileSchemas;

@@ -1,7 +1,9 @@
 //! The MAC of a privileged command: keyed BLAKE3 over the record's key and value.
 //!
-//! It says that whoever wrote the record has a key of the ring. It does not say in which partition the record
-//! belongs or that it is new: the command's own id or number makes a copy of it harmless.
+//! It says that whoever wrote the record has a key of the ring. It does not say that the record is new, or, but for
+//! relays, in which partition it belongs: the command's own id makes a copy of it harmless. A relay has but a number,
+//! which is another relay's in another partition, so its MAC is over the partition it is sent to instead of the key
+//! ([`crate::relay_mac_key`]).
 
 use crate::reason::DeadLetterReason;
 

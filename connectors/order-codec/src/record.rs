@@ -1,7 +1,7 @@
 //! The one place that judges a raw record of `orders`: readable and trusted, or which of the named reasons not.
 
 use order_model::limits::{RECORD_KEY_BYTES_MAX, RECORD_VALUE_BYTES_MAX};
-use order_model::{Command, TimeMs};
+use order_model::{Command, Partition, TimeMs};
 
 use crate::codec::Codec;
 use crate::error::{BadRecord, DecodeError};
@@ -13,6 +13,8 @@ use crate::registry::RegistryError;
 /// A record of `orders` as it was read.
 #[derive(Clone, Copy, Debug)]
 pub struct RawRecord<'a> {
+    /// The partition it was read from: a relay is to be trusted only there.
+    pub partition: Partition,
     /// The record's time: decides which keys are valid.
     pub time: TimeMs,
     /// Its key.
@@ -45,10 +47,18 @@ pub fn read_command(codec: &Codec, ring: &KeyRing, record: &RawRecord<'_>) -> Re
     if record.key.is_none() && command.home_sku().is_some() {
         return Err(null_key());
     }
-    if command.is_privileged() {
+    if let Command::Relay(_) = command {
+        ring.verify(record.time, record.mac, Some(&relay_mac_key(record.partition)), value)?;
+    } else if command.is_privileged() {
         ring.verify(record.time, record.mac, record.key, value)?;
     }
     Ok(command)
+}
+
+/// What stands in the place of the key in the MAC of a relay: the partition it is sent to. Its number says which relay
+/// it is only there; a copy of it elsewhere would pass for another.
+pub fn relay_mac_key(to: Partition) -> [u8; 4] {
+    to.0.to_be_bytes()
 }
 
 #[inline]

@@ -9,7 +9,7 @@ use order_codec::{
     Codec, DeadLetterReason, KeyRing, MAC_HEADER, RawRecord, RegistryError, Unreadable, read_command,
 };
 use order_log::{Record, RecordBatch};
-use order_model::{Command, TimeMs};
+use order_model::{Command, Partition, TimeMs};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::Pipeline;
@@ -31,8 +31,9 @@ pub fn decode_batch(
     records: &RecordBatch,
 ) -> Result<Vec<Decoded>, RegistryError> {
     let mut commands = Vec::with_capacity(records.len());
+    let partition = Partition(records.partition());
     for record in records.iter() {
-        match read_command(codec, ring, &raw(&record)) {
+        match read_command(codec, ring, &raw(partition, &record)) {
             Ok(command) => commands.push(Ok(command)),
             Err(Unreadable::Bad(reason, detail)) => commands.push(Err((reason, detail))),
             Err(Unreadable::Retry(error)) => return Err(error),
@@ -41,9 +42,9 @@ pub fn decode_batch(
     Ok(commands)
 }
 
-fn raw<'a>(record: &Record<'a>) -> RawRecord<'a> {
+fn raw<'a>(partition: Partition, record: &Record<'a>) -> RawRecord<'a> {
     let mac = if record.headers.is_empty() { None } else { record.headers.get(MAC_HEADER) };
-    RawRecord { time: TimeMs(record.time_ms), key: record.key, value: record.value, mac }
+    RawRecord { partition, time: TimeMs(record.time_ms), key: record.key, value: record.value, mac }
 }
 
 /// The batches of `stream` with their commands. `waker` is left the handle by which to let the operator try again.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use order_codec::{Codec, DeadLetter, KeyRing, MAC_HEADER};
+use order_codec::{Codec, DeadLetter, KeyRing, MAC_HEADER, relay_mac_key};
 use order_log::{AppendBatch, Headers};
 use order_model::{Command, Decision, Partition, Relay};
 use timely::container::CapacityContainerBuilder;
@@ -59,8 +59,8 @@ impl Encoder {
             value.clear();
             headers.clear();
             self.codec.command_to(&Command::Relay(relay.clone()), &mut value);
-            let mac =
-                self.ring.sign(now, None, &value).ok_or(FlowError::NoKey { partition: self.partition })?;
+            let mac = self.ring.sign(now, Some(&relay_mac_key(*to)), &value);
+            let mac = mac.ok_or(FlowError::NoKey { partition: self.partition })?;
             Headers::encode(&mut headers, MAC_HEADER, &mac);
             batch.push(to.0, None, Some(&value), Headers::from_encoded(&headers));
         }

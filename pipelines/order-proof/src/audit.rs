@@ -59,7 +59,7 @@ impl Lane {
         for record in batch.iter().take_while(|record| record.offset < end) {
             let (offset, time) = (Offset(record.offset), TimeMs(record.time_ms));
             let at = Position { partition: Partition(self.partition), offset, time };
-            auditor.command(at, command(parts, &record)?.as_ref());
+            auditor.command(at, command(parts, at.partition, &record)?.as_ref());
             while let Some(decision) = self.take_decision(parts, offset)? {
                 auditor.decision(&decision);
             }
@@ -99,9 +99,14 @@ impl Lane {
     }
 }
 
-fn command(parts: &ProofParts, record: &Record<'_>) -> Result<Option<Command>, ProofError> {
+fn command(
+    parts: &ProofParts,
+    partition: Partition,
+    record: &Record<'_>,
+) -> Result<Option<Command>, ProofError> {
     let mac = record.headers.get(MAC_HEADER);
-    let raw = RawRecord { time: TimeMs(record.time_ms), key: record.key, value: record.value, mac };
+    let time = TimeMs(record.time_ms);
+    let raw = RawRecord { partition, time, key: record.key, value: record.value, mac };
     match read_command(&parts.codec, &parts.ring, &raw) {
         Ok(command) => Ok(Some(command)),
         Err(Unreadable::Bad(..)) => Ok(None),

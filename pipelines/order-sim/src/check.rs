@@ -71,7 +71,7 @@ fn read_partition(world: &mut World, partition: u32) -> Result<Found, SimFailure
             offset: Offset(record.offset),
             time: TimeMs(record.time_ms),
         };
-        let command = match read(world, record) {
+        let command = match read(world, partition, record) {
             Ok(command) => Some(command),
             Err(Unreadable::Bad(reason, _)) => {
                 letters.insert(record.offset, reason);
@@ -95,10 +95,12 @@ fn read_partition(world: &mut World, partition: u32) -> Result<Found, SimFailure
     Ok(Found { orders, decisions, dead_letters })
 }
 
-fn read(world: &World, record: &MemoryRecord) -> Result<Command, Unreadable> {
+fn read(world: &World, partition: u32, record: &MemoryRecord) -> Result<Command, Unreadable> {
     let mac = Headers::from_encoded(&record.headers).get(MAC_HEADER);
     let (key, value) = (record.key.as_deref(), record.value.as_deref());
-    read_command(&world.codec, &world.ring, &RawRecord { time: TimeMs(record.time_ms), key, value, mac })
+    let time = TimeMs(record.time_ms);
+    let raw = RawRecord { partition: Partition(partition), time, key, value, mac };
+    read_command(&world.codec, &world.ring, &raw)
 }
 
 /// Equal numbers have equal bytes, and no number stands before a smaller one that is missing.

@@ -223,7 +223,9 @@ impl Process {
             }
         }
         for partition in lost {
-            self.owned.remove(&partition);
+            if let Some(owned) = self.owned.remove(&partition) {
+                owned.flow.abandon(&mut self.worker);
+            }
             world.note(format_args!("worker {} hears that partition {partition} is lost", self.id));
         }
     }

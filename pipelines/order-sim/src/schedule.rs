@@ -76,7 +76,8 @@ impl Schedule {
                 self.world.advance(milliseconds);
                 self.let_time_pass();
             }
-            90..=149 => self.shoppers.arrive(&mut self.world)?,
+            90..=92 => self.shoppers.copy(&mut self.world)?,
+            93..=149 => self.shoppers.arrive(&mut self.world)?,
             150..=209 => {
                 self.shoppers.deliver(&mut self.world)?;
                 let partition = self.any_partition();

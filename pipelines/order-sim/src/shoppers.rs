@@ -86,6 +86,22 @@ impl Shoppers {
         Ok(())
     }
 
+    /// Somebody who may write, and has no key, copies a signed record into some partition.
+    pub(crate) fn copy(&self, world: &mut World) -> Result<(), SimFailure> {
+        let topic = Arc::clone(&world.topics.orders);
+        let mut any = || u32::try_from(world.dice.below(u64::from(world.partitions))).unwrap_or(0);
+        let (from, to) = (any(), any());
+        let signed: Vec<_> =
+            world.records(&topic, from)?.into_iter().filter(|record| !record.headers.is_empty()).collect();
+        let number = world.dice.below(u64::try_from(signed.len()).unwrap_or(0));
+        if let Some(record) = usize::try_from(number).ok().and_then(|index| signed.into_iter().nth(index)) {
+            let (key, value, headers) = (record.key, record.value, record.headers);
+            world.numbers.copies += 1;
+            world.store(&topic, &Outgoing { partition: to, key, value, headers })?;
+        }
+        Ok(())
+    }
+
     /// Writes a command, and sometimes a forged one before it, and sometimes the same again later.
     fn send(
         &mut self,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use order_codec::{Codec, FileSchemas, KeyRing, RegistryError, SchemaSource};
+use order_codec::{Codec, FileSchemas, KeyRing, MacKey, RegistryError, SchemaSource};
 use order_flow::Topics;
 use order_log::{Headers, Log, MemoryLog, MemoryRecord};
 use order_model::TimeMs;
@@ -22,6 +22,10 @@ pub(crate) const FOREIGN_ID: u32 = 77;
 const DICE_PURPOSE: u64 = 100;
 /// How far the log's clock may go back, in milliseconds.
 const CLOCK_BACK_MS_MAX: u64 = 300;
+/// Keys change within this time of the beginning, in milliseconds.
+const ROTATION_WITHIN_MS: u64 = 6_000;
+/// How long both keys are valid, in milliseconds: longer than any record is on its way.
+const KEY_OVERLAP_MS: u64 = 30_000;
 
 /// A record on its way to a topic.
 #[derive(Clone, Debug)]
@@ -59,13 +63,12 @@ impl World {
         let topics = Topics::with_prefix("");
         log.create_topics(&topics.specs(partitions, 1, 1))?;
         let registry = Arc::new(Registry::new()?);
-        let mut secret = [0; 32];
-        secret.iter_mut().for_each(|byte| *byte = u8::try_from(dice.below(256)).unwrap_or(0));
+        let ring = ring(&mut dice)?;
         Ok(Self {
             log,
             topics,
             partitions,
-            ring: KeyRing::generate_one(secret),
+            ring,
             codec: codec(&registry)?,
             registry,
             dice,
@@ -131,6 +134,20 @@ impl World {
     pub(crate) fn one_of<T: Copy>(&mut self, choices: &[T]) -> Option<T> {
         self.dice.pick(choices).copied()
     }
+}
+
+/// Two keys: in mid-run the second takes over from the first.
+fn ring(dice: &mut Dice) -> Result<KeyRing, SimFailure> {
+    let mut key = |id: u32, valid_from: u64, valid_until: u64| {
+        let mut secret = [0; 32];
+        secret.iter_mut().for_each(|byte| *byte = u8::try_from(dice.below(256)).unwrap_or(0));
+        MacKey { id, secret, valid_from: TimeMs(valid_from), valid_until: TimeMs(valid_until) }
+    };
+    let (first, second) = (key(1, 0, 1), key(2, 0, 0));
+    let rotation = START_MS + dice.below(ROTATION_WITHIN_MS);
+    let first = MacKey { valid_until: TimeMs(rotation + KEY_OVERLAP_MS / 2), ..first };
+    let second = MacKey { valid_from: TimeMs(rotation - KEY_OVERLAP_MS / 2), ..second };
+    KeyRing::new(vec![first, second]).map_err(|error| SimFailure::Simulator(error.to_string()))
 }
 
 /// A codec that has learnt nothing yet, as every new worker has it.

@@ -70,7 +70,7 @@ fn parts<'r>(partition: u32, record: &Record<'r>) -> (Position, RawRecord<'r>) {
     let mac = record.headers.get(MAC_HEADER);
     (
         Position { partition: Partition(partition), offset, time },
-        RawRecord { time, key: record.key, value: record.value, mac },
+        RawRecord { partition: Partition(partition), time, key: record.key, value: record.value, mac },
     )
 }
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use order_codec::{
     Codec, DeadLetter, DeadLetterReason, FileSchemas, KeyRing, RawRecord, RegistryError, SchemaSource, Stage,
-    Unreadable, read_command,
+    Unreadable, read_command, relay_mac_key,
 };
 use order_model::limits::{RECORD_KEY_BYTES_MAX, RECORD_VALUE_BYTES_MAX};
-use order_model::{Command, Place, TimeMs};
+use order_model::{Command, Partition, Place, TimeMs};
 
 use crate::samples;
 
@@ -36,7 +36,8 @@ impl Fixture {
         value: Option<&[u8]>,
         mac: Option<&[u8]>,
     ) -> Result<Command, Unreadable> {
-        read_command(&self.codec, &self.ring, &RawRecord { time: TimeMs(1_000), key, value, mac })
+        let raw = RawRecord { partition: HERE, time: TimeMs(1_000), key, value, mac };
+        read_command(&self.codec, &self.ring, &raw)
     }
 
     fn reason(&self, key: Option<&[u8]>, value: Option<&[u8]>, mac: Option<&[u8]>) -> &'static str {
@@ -51,6 +52,8 @@ impl Fixture {
     }
 }
 
+/// The partition the records lie in.
+const HERE: Partition = Partition(3);
 const KEY: Option<&[u8]> = Some(b"SNEAKER-42");
 
 /// Reason, key, value, MAC.
@@ -108,8 +111,11 @@ fn needs_of_every_command() {
     let fixture = Fixture::new();
     for (name, command) in samples::commands() {
         let value = fixture.value(name);
-        let mac = fixture.ring.sign(TimeMs(1_000), KEY, &value).unwrap();
-        let keyless_mac = fixture.ring.sign(TimeMs(1_000), None, &value).unwrap();
+        // The MAC of a relay is over its partition, whatever the record's key.
+        let here = relay_mac_key(HERE);
+        let is_relay = matches!(command, Command::Relay(_));
+        let sign = |key| fixture.ring.sign(TimeMs(1_000), if is_relay { Some(&here) } else { key }, &value);
+        let (mac, keyless_mac) = (sign(KEY).unwrap(), sign(None).unwrap());
         assert_eq!(fixture.read(KEY, Some(&value), Some(&mac)), Ok(command.clone()), "{name}");
         let without_mac = if command.is_privileged() { "mac_missing" } else { "readable" };
         assert_eq!(fixture.reason(KEY, Some(&value), None), without_mac, "{name}");
@@ -118,6 +124,20 @@ fn needs_of_every_command() {
     }
     for keyless in ["tick", "place_nothing"] {
         assert_eq!(fixture.reason(None, Some(&fixture.value(keyless)), None), "readable", "{keyless}");
+    }
+}
+
+/// A number that is new elsewhere would make the copy of a relay pass for another relay.
+#[test]
+fn a_relay_is_trusted_in_its_own_partition_only() {
+    let fixture = Fixture::new();
+    let relays = samples::commands().into_iter().filter(|(_, command)| matches!(command, Command::Relay(_)));
+    for (name, _) in relays {
+        let value = fixture.value(name);
+        let elsewhere = fixture.ring.sign(TimeMs(1_000), Some(&relay_mac_key(Partition(4))), &value).unwrap();
+        assert_eq!(fixture.reason(None, Some(&value), Some(&elsewhere)), "mac_wrong", "{name}");
+        let by_key = Some(&relay_mac_key(Partition(4))[..]);
+        assert_eq!(fixture.reason(by_key, Some(&value), Some(&elsewhere)), "mac_wrong", "{name}");
     }
 }
 

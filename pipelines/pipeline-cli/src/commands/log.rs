@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use clap::Subcommand;
 use order_codec::{Codec, KeyRing, MAC_HEADER, RawRecord, read_command};
 use order_log::{Bounds, Log, Record, RecordBatch};
-use order_model::TimeMs;
+use order_model::{Partition, TimeMs};
 
 use crate::ExitCode;
 use crate::context::Context;
@@ -156,7 +156,8 @@ impl Reader {
             TopicKind::Orders => {
                 let time = TimeMs(record.time_ms);
                 let mac = record.headers.get(MAC_HEADER);
-                let raw = RawRecord { time, key: record.key, value: record.value, mac };
+                let partition = Partition(partition);
+                let raw = RawRecord { partition, time, key: record.key, value: record.value, mac };
                 read_command(&self.codec, &self.keys, &raw)
                     .map(|command| Content::Command(CommandView::from(&command)))
             }
