@@ -6,7 +6,7 @@ use crate::Tree;
 use crate::tree::words;
 
 /// Which crates of ours a crate may use. Whoever adds a crate adds it here.
-const EDGES: [(&str, &[&str]); 15] = [
+const EDGES: [(&str, &[&str]); 16] = [
     ("order-model", &[]),
     ("order-core", &["order-model"]),
     ("order-audit", &["order-model"]),
@@ -20,6 +20,10 @@ const EDGES: [(&str, &[&str]); 15] = [
     (
         "order-proof",
         &["order-model", "order-core", "order-codec", "order-log", "order-audit", "order-worker"],
+    ),
+    (
+        "order-demo",
+        &["order-model", "order-codec", "order-log", "order-worker", "order-proof", "order-traffic"],
     ),
     (
         "order-sim",
@@ -44,8 +48,9 @@ const EDGES: [(&str, &[&str]); 15] = [
             "order-worker",
             "order-sim",
             "order-proof",
-            "order-audit",
-            "order-traffic",
+            "order-demo",
+            "order-bench",
+            "bench",
             "testbed",
         ],
     ),
