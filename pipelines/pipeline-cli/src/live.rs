@@ -1,6 +1,7 @@
 //! The live view of a sale in the terminal: how far it is, what is left of each listing, what becomes of the orders.
 
 use std::collections::VecDeque;
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use order_demo::{Board, Phase, Snapshot};
@@ -48,7 +49,11 @@ fn draw_until(board: &Board, orders: u64, done: impl Fn() -> bool) -> std::io::R
         let rate = rate(&history);
         terminal.draw(|frame| draw(frame, &now, orders, rate))?;
         if is_done {
-            return Ok(());
+            // What is printed next belongs below the view.
+            let below = terminal.get_frame().area().bottom().saturating_sub(1);
+            terminal.set_cursor_position((0, below))?;
+            terminal.show_cursor()?;
+            return std::io::stderr().write_all(b"\n");
         }
         std::thread::sleep(FRAME);
     }
