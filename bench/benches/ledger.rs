@@ -43,7 +43,7 @@ fn ledger(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(u64::try_from(BATCH_RECORDS).unwrap_or_default()));
     for (name, shopping, setting) in cases {
         let mut shoppers = Shoppers::new(setting);
-        if let Err(wrong) = shoppers.fill() {
+        if let Err(wrong) = shoppers.fill(setting.live_orders) {
             panic!("{name}: {wrong}");
         }
         group.bench_function(BenchmarkId::from_parameter(name), |bencher| {

@@ -1,5 +1,6 @@
-//! Shoppers for one ledger, the same for every run: orders of one line, placed at an even pace, that are held and
-//! expire, so that after a while as many orders are forgotten as are placed and a run may last as long as it likes.
+//! Shoppers for one ledger, the same for every run: orders of one line under a limit per customer, placed at an even
+//! pace, that are held and expire. Once the first holds fall due, as many orders are forgotten as are placed, and a
+//! run may last as long as it likes.
 
 use order_core::{Effects, Ledger, Outcome, Shape};
 use order_model::{
@@ -9,7 +10,7 @@ use order_model::{
 };
 
 /// How many records are applied in one go.
-pub const BATCH_RECORDS: usize = 1_024;
+pub const BATCH_RECORDS: usize = 256;
 /// How many orders are placed in one millisecond of record time.
 const ORDERS_PER_MS: u64 = 64;
 /// How long an ended order is remembered, in milliseconds: the least there is.
@@ -28,7 +29,7 @@ pub struct Setting {
     pub listings: u32,
     /// Units of each.
     pub stock: u32,
-    /// How many orders are held at a time, once the first holds expire.
+    /// How many orders are placed before the first hold falls due; from then on so many are held.
     pub live_orders: u64,
     /// Chooses the orders.
     pub seed: u64,
@@ -218,9 +219,9 @@ impl Shoppers {
         Ok(())
     }
 
-    /// Places orders until as many live as the setting says.
-    pub fn fill(&mut self) -> Result<(), Wrong> {
-        while self.placed < self.setting.live_orders {
+    /// Places orders until so many were placed.
+    pub fn fill(&mut self, placed: u64) -> Result<(), Wrong> {
+        while self.placed < placed {
             self.prepare_new();
             self.apply();
             self.check()?;

@@ -113,41 +113,41 @@ fn say_kafka(event: KafkaProgress) {
 #[derive(Serialize)]
 struct CoreRow {
     orders_per_second: u64,
+    lifecycles_per_second: u64,
     bytes_per_order: Option<u64>,
     listings: u32,
     live_orders: u64,
     orders: u64,
-    seconds: f64,
-    certificate: String,
+    certificates: [String; 2],
 }
 
 impl From<&CoreFigures> for CoreRow {
     fn from(figures: &CoreFigures) -> Self {
         Self {
             orders_per_second: whole(figures.orders_per_second),
+            lifecycles_per_second: whole(figures.lifecycles_per_second),
             bytes_per_order: figures.bytes_per_order.map(whole),
             listings: figures.listings,
             live_orders: figures.live_orders,
             orders: figures.orders,
-            seconds: figures.elapsed.as_secs_f64(),
-            certificate: figures.certificate.to_string(),
+            certificates: figures.certificates.map(|certificate| certificate.to_string()),
         }
     }
 }
 
 impl Row for CoreRow {
     const COLUMNS: &'static [&'static str] =
-        &["orders/s", "bytes/order", "listings", "live orders", "orders", "seconds", "certificate"];
+        &["orders/s", "lifecycles/s", "bytes/order", "listings", "live orders", "orders", "certificates"];
 
     fn cells(&self) -> Vec<String> {
         vec![
             self.orders_per_second.to_string(),
+            self.lifecycles_per_second.to_string(),
             self.bytes_per_order.map_or_else(|| "unknown".to_owned(), |bytes| bytes.to_string()),
             self.listings.to_string(),
             self.live_orders.to_string(),
             self.orders.to_string(),
-            format!("{:.2}", self.seconds),
-            self.certificate.clone(),
+            self.certificates.join("\n"),
         ]
     }
 }

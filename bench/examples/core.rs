@@ -1,0 +1,5 @@
+//! temp
+fn main() {
+    let f = bench::core::run(Default::default()).unwrap();
+    println!("{f:?}");
+}
