@@ -187,6 +187,9 @@ impl Ledger {
     fn open(&mut self, offset: Offset, time: TimeMs, cause: Cause) {
         self.now = self.now.max(time);
         self.book.forget(self.now);
+        if let Cause::Answer(answer) = &cause {
+            self.book.heard_from(answer.order);
+        }
         self.record = Record { open: true, offset, cause, answers: 0, actions: 0 };
     }
 

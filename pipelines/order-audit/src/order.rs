@@ -194,14 +194,25 @@ impl Book {
         self.due.push(Reverse((deadline.0, key)));
     }
 
-    /// Notes the end of an order, which is remembered for `retention_ms` more.
+    /// Notes the end of an order, which is remembered for `retention_ms` more; one that was cancelled while other
+    /// ledgers were asked, until they were heard from as well.
     pub(crate) fn end(&mut self, key: Key, state: State, now: TimeMs, retention_ms: u64) {
         let Some(order) = self.by_key_mut(key) else { return };
+        let is_under_way = order.state == State::Reserving && state == State::Cancelled;
         order.state = state;
         order.lines = Lines::None;
         order.mark = now.0.saturating_add(retention_ms);
-        let entry = (order.mark.saturating_add(FORGET_SLACK_MS), key, order.id);
-        self.ended.push(Reverse(entry));
+        let id = order.id;
+        if !is_under_way {
+            self.heard_from(id);
+        }
+    }
+
+    /// Nothing about an ended order is under way any more.
+    pub(crate) fn heard_from(&mut self, id: OrderId) {
+        let Some(key) = self.key(id) else { return };
+        let Some(order) = self.by_key(key).filter(|order| order.state.is_ended()) else { return };
+        self.ended.push(Reverse((order.mark.saturating_add(FORGET_SLACK_MS), key, id)));
     }
 
     /// The hold that falls due first.

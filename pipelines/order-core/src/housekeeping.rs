@@ -132,7 +132,9 @@ impl Ledger {
         let upcoming = upcoming.get(..FORGOTTEN_PER_RECORD_MAX).unwrap_or(upcoming);
         let count = upcoming.len();
         self.orders.touch(upcoming.iter().copied());
-        self.orders.touch_index(upcoming.iter().copied());
+        for order in upcoming.iter().filter_map(|slot| self.orders.get(*slot)) {
+            self.orders.touch_index(&order.id);
+        }
         for _ in 0..count {
             let Some((_, slot)) = self.endings.take_due(now) else { break };
             self.forget_if_due(now, slot);

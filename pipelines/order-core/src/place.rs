@@ -6,7 +6,7 @@ use order_model::{
     OrderEventKind, PaymentId, Place, RejectReason, Sku, TimeMs,
 };
 use smallvec::SmallVec;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::effects::{Outcome, Turn};
 use crate::ledger::Ledger;
@@ -25,6 +25,7 @@ impl Ledger {
         {
             return outcome;
         }
+        self.touch(place, &lines);
         let fingerprint = fingerprint(place, &lines);
         if let Some(slot) = self.orders.find(&place.order) {
             self.forget_if_due(turn.now, slot);
@@ -38,8 +39,9 @@ impl Ledger {
         if let Some(reason) = self.refuses_order(place, &lines) {
             return self.reject(turn, order, &lines, reason);
         }
-        // Lines are in SKU order, so the first is ours; the order leaves this ledger at the first that is not.
-        let own = lines.iter().take_while(|line| self.home_of(&line.sku) == self.shape.partition).count();
+        // The first line is ours, or the order had been sent on; it leaves this ledger at the first that is not.
+        let is_own = |line: &&Line| self.home_of(&line.sku) == self.shape.partition;
+        let own = 1 + lines.iter().skip(1).take_while(is_own).count();
         let (own_lines, others) = lines.split_at(own);
         let checked: SmallVec<[Checked; 1]> =
             own_lines.iter().map(|line| self.check_line(turn.now, place, line)).collect();
@@ -56,6 +58,15 @@ impl Ledger {
                     self.place_here(turn, order, &lines)
                 }
             }
+        }
+    }
+
+    /// Has the memory that the order will need fetched, while its content is looked at.
+    fn touch(&self, place: &Place, lines: &[Line]) {
+        self.orders.touch_index(&place.order);
+        let first = lines.first().and_then(|line| self.listings.find(&line.sku));
+        if let Some(index) = first.filter(|index| self.listings.get(*index).has_limit) {
+            self.allowances.touch(&place.customer, index);
         }
     }
 
@@ -310,15 +321,11 @@ fn in_sku_order(lines: &Lines) -> Lines {
 
 /// A hash of what was asked for. The order of the lines does not count.
 fn fingerprint(place: &Place, lines: &[Line]) -> u64 {
-    let mut bytes = SmallVec::<[u8; 96]>::new();
-    bytes.extend_from_slice(&place.customer.0);
-    bytes.extend_from_slice(place.currency.as_bytes());
-    bytes.push(u8::from(place.partial));
-    for line in lines {
-        let sku = line.sku.as_bytes();
-        bytes.push(u8::try_from(sku.len()).unwrap_or(u8::MAX));
-        bytes.extend_from_slice(sku);
-        bytes.extend_from_slice(&line.quantity.to_le_bytes());
-    }
-    xxh3_64(&bytes)
+    let [a, b, c] = *place.currency.as_bytes();
+    let start = u64::from_le_bytes([a, b, c, u8::from(place.partial), 0, 0, 0, 0]);
+    lines.iter().fold(xxh3_64_with_seed(&place.customer.0, start), |before, line| {
+        // Multiplied by an odd number, every quantity leads elsewhere.
+        let quantity = u64::from(line.quantity.cast_unsigned()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        xxh3_64_with_seed(line.sku.as_bytes(), before.wrapping_add(quantity))
+    })
 }

@@ -66,8 +66,10 @@ impl FromStr for Sku {
 }
 
 impl PartialEq for Sku {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
-        self.as_bytes() == other.as_bytes()
+        // Beyond the text all bytes are zero, and arrays of one length are compared without a loop.
+        self.length == other.length && self.bytes == other.bytes
     }
 }
 

@@ -1,5 +1,0 @@
-//! temp
-fn main() {
-    let f = bench::core::run(Default::default()).unwrap();
-    println!("{f:?}");
-}
