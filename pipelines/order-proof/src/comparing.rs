@@ -162,11 +162,11 @@ impl ComparingAppender {
 impl Published {
     fn next_record(&mut self) -> Result<Option<(u64, Vec<u8>)>, ProofError> {
         loop {
-            if let Some((batch, index)) = &mut self.batch {
-                if let Some(record) = batch.get(*index) {
-                    *index += 1;
-                    return Ok(Some((record.offset, record.value.unwrap_or_default().to_vec())));
-                }
+            if let Some((batch, index)) = &mut self.batch
+                && let Some(record) = batch.get(*index)
+            {
+                *index += 1;
+                return Ok(Some((record.offset, record.value.unwrap_or_default().to_vec())));
             }
             match self.cursor.next()? {
                 Some(batch) => self.batch = Some((batch, 0)),

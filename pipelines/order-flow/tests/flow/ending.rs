@@ -1,7 +1,5 @@
 //! How a dataflow ends when it must not go on.
 
-#![expect(clippy::unwrap_used, reason = "the whole crate is a test")]
-
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;

@@ -1,0 +1,114 @@
+//! What a worker refuses to work on.
+
+use std::sync::Arc;
+
+use order_log::{
+    Bounds, Headers, Log, LogAppender, LogError, LogReader, MemoryLog, ReadLimits, TopicFinding, TopicSpec,
+};
+use order_worker::{Stop, WorkerError, WorkerParts, run};
+
+use crate::crew::{options, parts};
+use crate::sale::{DECISIONS, ORDERS, Sale};
+
+/// A log whose first records have been deleted.
+struct CutOff(MemoryLog);
+
+impl Log for CutOff {
+    fn describe(&self) -> String {
+        self.0.describe()
+    }
+
+    fn create_topics(&self, specs: &[TopicSpec]) -> Result<Vec<String>, LogError> {
+        self.0.create_topics(specs)
+    }
+
+    fn check_topics(&self, specs: &[TopicSpec]) -> Result<Vec<TopicFinding>, LogError> {
+        self.0.check_topics(specs)
+    }
+
+    fn partitions(&self, topic: &str) -> Result<u32, LogError> {
+        self.0.partitions(topic)
+    }
+
+    fn bounds(&self, topic: &str, partition: u32) -> Result<Bounds, LogError> {
+        let bounds = self.0.bounds(topic, partition)?;
+        Ok(Bounds { start: if topic == ORDERS { 5 } else { 0 }, ..bounds })
+    }
+
+    fn reader(&self, topic: &str, limits: ReadLimits) -> Result<Box<dyn LogReader>, LogError> {
+        self.0.reader(topic, limits)
+    }
+
+    fn member(&self, topic: &str, group: &str, limits: ReadLimits) -> Result<Box<dyn LogReader>, LogError> {
+        self.0.member(topic, group, limits)
+    }
+
+    fn appender(&self) -> Result<Box<dyn LogAppender>, LogError> {
+        self.0.appender()
+    }
+}
+
+#[track_caller]
+fn fails(parts: &WorkerParts) -> WorkerError {
+    run(parts, &options("workers"), &Stop::new()).unwrap_err()
+}
+
+#[test]
+fn a_log_whose_beginning_was_deleted() {
+    let sale = Sale::of(200, 1);
+    let error = fails(&WorkerParts { log: Arc::new(CutOff(sale.log.clone())), ..parts(&sale) });
+    assert!(
+        matches!(&error, WorkerError::LogCutOff { topic, partition: 0, start: 5 } if topic == ORDERS),
+        "{error}"
+    );
+    assert!(error.to_string().contains("retention"), "it says what to do: {error}");
+}
+
+#[test]
+fn topics_that_do_not_fit_together() {
+    let sale = Sale::empty(2);
+    let log = MemoryLog::new(Arc::new(|| 0));
+    let spec = |name: &str, partitions| TopicSpec {
+        name: name.to_owned(),
+        partitions,
+        replication: 1,
+        retention_ms: 1,
+        record_bytes_max: 1,
+    };
+    log.create_topics(&[spec(ORDERS, 2), spec(DECISIONS, 3)]).unwrap();
+    let error = fails(&WorkerParts { log: Arc::new(log), ..parts(&sale) });
+    assert!(
+        matches!(error, WorkerError::PartitionsDiffer { orders_partitions: 2, decisions_partitions: 3, .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_topic_that_is_missing() {
+    let sale = Sale::empty(2);
+    let error = fails(&WorkerParts { log: Arc::new(MemoryLog::new(Arc::new(|| 0))), ..parts(&sale) });
+    assert!(
+        matches!(&error, WorkerError::Log(LogError::NoTopic { topic, .. }) if topic == ORDERS),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_last_decision_that_is_none() {
+    let sale = Sale::of(50, 1);
+    sale.log.append_at(DECISIONS, 0, 0, None, Some(b"garbage"), Headers::NONE).unwrap();
+    let error = fails(&parts(&sale));
+    assert!(matches!(error, WorkerError::TailUnreadable { partition: 0, offset: 0, .. }), "{error}");
+}
+
+#[test]
+fn a_last_decision_that_the_log_does_not_lead_to() {
+    let sale = Sale::of(50, 1);
+    let other = Sale::of(60, 1);
+    other.decide();
+    let last = other.log.records(DECISIONS, 0).unwrap().remove(30).value.unwrap();
+    sale.log.append_at(DECISIONS, 0, 0, None, Some(&last), Headers::NONE).unwrap();
+    let error = fails(&parts(&sale));
+    let expected = matches!(&error, WorkerError::Flow(order_flow::FlowError::Diverged { partition: 0, .. }));
+    assert!(expected, "{error}");
+}
