@@ -20,7 +20,7 @@ pub enum Sabotage {
     LoseRelay,
     /// The log acknowledges a dead letter and does not store it.
     LoseDeadLetter,
-    /// The log stores a producer's record otherwise than it shows it to the workers.
+    /// The log stores another decision than it was given.
     ChangeDecision,
     /// The log acknowledges what is still on its way.
     AcknowledgeEarly,

@@ -61,7 +61,7 @@ impl Process {
     pub(crate) fn start(id: u32, world: &mut World) -> Result<Self, SimFailure> {
         world.numbers.workers_started += 1;
         let allocator = Allocator::Thread(timely::communication::allocator::Thread::default());
-        let wire = Wire::new(world.from_one(QUEUE_BATCHES_MAX));
+        let wire = Wire::new(world.one_to(QUEUE_BATCHES_MAX));
         let appender = FaultyAppender::new(Arc::clone(&wire), world);
         let batch_max = 1 + world.dice.below(BATCH_RECORDS_MAX);
         let ring = match world.sabotage {
@@ -160,7 +160,7 @@ impl Process {
         }
         let Some(Polled::Batch(batch)) = owned.reader.poll(Duration::ZERO)? else { return Ok(()) };
         let most = u64::try_from(batch.len()).unwrap_or(1);
-        let length = world.from_one(most);
+        let length = world.one_to(most);
         let (batch, first) = (cut(batch, length), owned.flow.next_offset());
         owned.reader.start(partition, batch.next_offset())?;
         world.note(format_args!("worker {} reads {length} of partition {partition} from {first}", self.id));

@@ -194,7 +194,7 @@ impl Schedule {
         let lanes = locked(&wire).busy_lanes();
         let index = usize::try_from(self.world.dice.below(u64::try_from(lanes.len()).unwrap_or(0)));
         let Some(lane) = index.ok().and_then(|index| lanes.get(index)) else { return Ok(()) };
-        for _ in 0..self.world.from_one(6) {
+        for _ in 0..self.world.one_to(6) {
             let Some(landed) = land(&wire, lane, &mut self.world)? else { break };
             let is_others = self.owner_of(lane.1) != Some(id);
             if lane.0 == self.world.topics.decisions && is_others {
@@ -221,7 +221,7 @@ impl Schedule {
     pub(crate) fn outcome(mut self, seed: u64, mut failure: Option<SimFailure>) -> SimOutcome {
         self.world.numbers.registry_silences = self.world.registry.silences();
         let bytes = self.hash_topics();
-        failure = failure.or(bytes.err());
+        failure = failure.or_else(|| bytes.err());
         let digest = self.world.trace_mut().digest();
         let trace = self.world.trace_mut().take_lines();
         SimOutcome { seed, digest, numbers: self.world.numbers, failure, trace }

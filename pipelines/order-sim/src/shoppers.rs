@@ -236,7 +236,7 @@ fn mix() -> Mix {
 /// A small sale with little of everything.
 fn sale(world: &mut World) -> SaleSpec {
     let mut sale = SaleSpec::demo(60, world.partitions);
-    sale.listings.truncate(world.from_one(9) + 2);
+    sale.listings.truncate(world.one_to(9) + 2);
     sale.customers = 12;
     for listing in &mut sale.listings {
         listing.stock = i64::try_from(world.dice.below(9)).unwrap_or(0);

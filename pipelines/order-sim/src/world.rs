@@ -126,7 +126,7 @@ impl World {
     }
 
     /// A number from 1 to `most`.
-    pub(crate) fn from_one(&mut self, most: u64) -> usize {
+    pub(crate) fn one_to(&mut self, most: u64) -> usize {
         usize::try_from(1 + self.dice.below(most)).unwrap_or(1)
     }
 
