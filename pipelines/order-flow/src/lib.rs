@@ -50,5 +50,6 @@ use std::rc::Rc;
 use order_model::TimeMs;
 
 /// The time of day, handed in: the ledger never sees it. Used for the choice of the key that signs, and for pauses
-/// between attempts.
+/// between attempts. Zero says that there is none, as in a replay whose effects go nowhere: relays may then lack a MAC,
+/// and nobody would believe them.
 pub type Clock = Rc<dyn Fn() -> TimeMs>;

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use order_audit::Law;
+use order_codec::{KeyRing, MacKey};
 use order_core::combine;
 use order_log::{Headers, MemoryLog, MemoryRecord, ReadLimits};
-use order_model::{Decision, Event, OrderEventKind};
+use order_model::{Decision, Event, OrderEventKind, TimeMs};
 use order_proof::{Proof, ProofParts, prove};
 use order_worker::Topics;
 
-use crate::sale::{DEAD_LETTERS, DECISIONS, ORDERS, Sale, values};
+use crate::sale::{DEAD_LETTERS, DECISIONS, ORDERS, SECRET, Sale, values};
 
 /// Partitions of the sale.
 const PARTITIONS: u32 = 3;
@@ -78,6 +79,22 @@ fn a_good_log_proves_however_it_is_replayed() {
     assert_eq!(first.dead_letters, u64::try_from(by_hand.dead_letters.len()).unwrap());
     let equal: u64 = first.partitions.iter().map(|partition| partition.comparison.equal).sum();
     assert_eq!(equal, u64::try_from(values(&sale.log, DECISIONS).concat().len()).unwrap());
+}
+
+#[test]
+fn a_key_that_was_not_valid_before_all_time_will_do() {
+    let mut sale = decided();
+    let key = MacKey { id: 1, secret: SECRET, valid_from: TimeMs(500), valid_until: TimeMs(0) };
+    sale.ring = KeyRing::new(vec![key]).unwrap();
+    let proof = prove_with(&sale, 2, 64);
+    assert!(proof.holds(), "{proof:#?}");
+}
+
+#[test]
+fn without_keys_there_is_a_verdict_all_the_same() {
+    let mut sale = decided();
+    sale.ring = KeyRing::default();
+    assert!(!prove_with(&sale, 2, 64).holds());
 }
 
 #[test]
