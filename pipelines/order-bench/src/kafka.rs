@@ -4,6 +4,7 @@
 //! and a topic of its own; it is measured from the first record read to the last acknowledgement, so that neither
 //! side pays for joining its group or, the broker being warm, for the start of the JVM.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use order_log::{KafkaLog, KafkaOptions, Log, TopicName};
@@ -40,6 +41,8 @@ pub struct KafkaBenchOptions {
     pub listings: u32,
     /// Most records of a batch that our worker reads.
     pub batch_records: usize,
+    /// More settings of the Kafka client of our worker, by librdkafka's names.
+    pub client_properties: BTreeMap<String, String>,
 }
 
 impl Default for KafkaBenchOptions {
@@ -52,6 +55,7 @@ impl Default for KafkaBenchOptions {
             threads: 1,
             listings: 1_000,
             batch_records: 4_096,
+            client_properties: BTreeMap::new(),
         }
     }
 }
@@ -80,7 +84,7 @@ impl KafkaBenchOptions {
             "{} orders a round, {} listings, {} partitions, replication 1, acks=all, idempotent, LogAppendTime; ours: \
              Avro in and out, {} timely thread(s), batches of at most {} records; bare: one loop, poll and send a \
              record, {}-byte values, linger {} ms; both without compression, same fetch and batch sizes; \
-             {} warm-up pair(s) not counted; {broker}",
+             {} warm-up pair(s) not counted; client settings of ours beyond the usual {:?}; {broker}",
             self.orders,
             self.listings,
             self.partitions,
@@ -89,6 +93,7 @@ impl KafkaBenchOptions {
             bare::VALUE_BYTES,
             bare::LINGER_MS,
             self.warmup_pairs,
+            self.client_properties,
         )
     }
 }
@@ -171,7 +176,11 @@ pub fn run(
     options.check()?;
     progress(KafkaProgress::Starting);
     let broker = Broker::start()?;
-    let log: Arc<dyn Log> = Arc::new(KafkaLog::connect(KafkaOptions::new(broker.bootstrap()))?);
+    let kafka_options = KafkaOptions {
+        properties: options.client_properties.clone(),
+        ..KafkaOptions::new(broker.bootstrap())
+    };
+    let log: Arc<dyn Log> = Arc::new(KafkaLog::connect(kafka_options)?);
     let sale = Sale::new(options.listings, options.partitions)?;
     let orders: TopicName = Arc::from(ORDERS);
     create_topics(log.as_ref(), &[ORDERS, DEAD_LETTERS], options.partitions)?;

@@ -4,6 +4,7 @@
 //! moment, so a stall counts for every order that fell into it. Load, worker and reader share one process and the
 //! machine with the broker. Orders of the warm-up are decided and checked, and are in no figure.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -52,6 +53,8 @@ pub struct LatencyOptions {
     pub listings: u32,
     /// Most records of a batch that the worker reads.
     pub batch_records: usize,
+    /// More settings of the Kafka clients of load, worker and reader, by librdkafka's names.
+    pub client_properties: BTreeMap<String, String>,
 }
 
 impl Default for LatencyOptions {
@@ -65,6 +68,7 @@ impl Default for LatencyOptions {
             threads: 1,
             listings: 1_000,
             batch_records: 4_096,
+            client_properties: BTreeMap::new(),
         }
     }
 }
@@ -94,7 +98,7 @@ impl LatencyOptions {
     fn settings(&self, log: &str) -> String {
         format!(
             "open loop, {} orders/s for {} s after {} s of warm-up that are not counted, {} listings, {} partitions, {} \
-             timely thread(s), batches of at most {} records; load, worker and reader in one process; {log}",
+             timely thread(s), batches of at most {} records; load, worker and reader in one process; client settings beyond the usual {:?}; {log}",
             self.rate_per_second,
             self.seconds,
             self.warmup_seconds,
@@ -102,6 +106,7 @@ impl LatencyOptions {
             self.partitions,
             self.threads,
             self.batch_records,
+            self.client_properties,
         )
     }
 }
@@ -151,7 +156,9 @@ pub fn run(
     match options.log {
         LatencyLog::Kafka => {
             let broker = Broker::start()?;
-            let log = Arc::new(KafkaLog::connect(KafkaOptions::new(broker.bootstrap()))?);
+            let properties = options.client_properties.clone();
+            let kafka_options = KafkaOptions { properties, ..KafkaOptions::new(broker.bootstrap()) };
+            let log = Arc::new(KafkaLog::connect(kafka_options)?);
             measure(options, orders, log, "Apache Kafka 4.1, one broker on this machine, acks=all", progress)
         }
         LatencyLog::Embedded => {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use order_codec::{Codec, KeyRing};
@@ -75,6 +75,8 @@ struct Owned {
 
 struct TimelyThread {
     worker: Worker,
+    /// The worker's own messages that no step has looked at yet.
+    events: Rc<RefCell<Vec<usize>>>,
     publisher: Rc<RefCell<Publisher>>,
     clock: Clock,
     owned: BTreeMap<u32, Owned>,
@@ -112,11 +114,14 @@ impl TimelyThread {
     fn new(parts: ThreadParts) -> Self {
         let allocator =
             timely::communication::Allocator::Thread(timely::communication::allocator::Thread::default());
-        let worker = Worker::new(timely::WorkerConfig::default(), allocator, None);
+        let events = Rc::clone(allocator.events());
+        // Without a timer the worker could not say that it has nothing to do.
+        let worker = Worker::new(timely::WorkerConfig::default(), allocator, Some(Instant::now()));
         let clock = parts.clock;
         tracing::debug!(thread = parts.index, "timely thread starts");
         Self {
             worker,
+            events,
             publisher: Rc::new(RefCell::new(Publisher::new(parts.appender))),
             clock: Rc::new(move || clock()),
             owned: BTreeMap::new(),
@@ -138,7 +143,7 @@ impl TimelyThread {
                 None => return Ok(()),
             };
             is_busy |= self.offer_batches();
-            is_busy |= self.worker.step();
+            is_busy |= self.step();
             if self.publisher.borrow_mut().poll(Duration::ZERO)? {
                 self.wake();
                 is_busy = true;
@@ -148,6 +153,14 @@ impl TimelyThread {
                 return Ok(());
             }
         }
+    }
+
+    /// Gives every operator that has something to do its turn; says whether there will be more for the next step.
+    fn step(&mut self) -> bool {
+        self.worker.step();
+        // What the worker itself returns is whether it has dataflows at all.
+        !self.events.borrow().is_empty()
+            || self.worker.activations().borrow().empty_for() == Some(Duration::ZERO)
     }
 
     /// Takes what the reader has sent; `None` when it is gone.
