@@ -182,10 +182,13 @@ impl Shoppers {
     /// Applies what was made ready: the one step to be measured.
     pub fn apply(&mut self) {
         self.effects.clear();
-        for (at, command) in &self.records {
-            match self.ledger.apply(*at, command, &mut self.effects) {
-                Outcome::Repeated => self.tally.repeated += 1,
-                _ => self.decided += 1,
+        for records in self.records.chunks(Ledger::WARMED_TOGETHER) {
+            self.ledger.warm(records.iter().map(|(_, command)| command));
+            for (at, command) in records {
+                match self.ledger.apply(*at, command, &mut self.effects) {
+                    Outcome::Repeated => self.tally.repeated += 1,
+                    _ => self.decided += 1,
+                }
             }
         }
     }

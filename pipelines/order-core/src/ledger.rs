@@ -3,8 +3,8 @@
 use hashbrown::HashTable;
 use order_model::limits::{HOUSEKEEPING_PER_COMMAND_MAX, PARTITIONS_MAX, REMEMBERED_ORDERS_MAX};
 use order_model::{
-    Command, CustomerId, Event, Offset, OrderEvent, Partition, Position, Relay, RelayBody, Sequence, Sku,
-    TimeMs,
+    Cancel, Command, CustomerId, Event, Offset, OrderEvent, Partition, Position, Relay, RelayBody, Sequence,
+    Settle, Sku, TimeMs,
 };
 
 use crate::allowance::Allowances;
@@ -85,6 +85,9 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// How many commands are best warmed together: fewer gain less, more push each other out of the cache.
+    pub const WARMED_TOGETHER: usize = 64;
+
     /// A ledger that has read nothing.
     pub fn new(shape: Shape) -> Self {
         Self {
@@ -114,6 +117,20 @@ impl Ledger {
     /// When `at` is of another partition or lies before what was applied already: the caller has a bug.
     pub fn apply(&mut self, at: Position, command: &Command, effects: &mut Effects) -> Outcome {
         self.with_turn(at, effects, |ledger, turn| ledger.dispatch(turn, command))
+    }
+
+    /// Has the memory that these commands will need fetched all at once, which is several times faster than one by
+    /// one. Changes nothing, decides nothing, and may be left out; most useful right before as many are applied.
+    pub fn warm<'a>(&self, commands: impl Iterator<Item = &'a Command>) {
+        for command in commands {
+            match command {
+                Command::Place(place) => self.touch(place),
+                Command::Cancel(Cancel { order, .. }) | Command::Settle(Settle { order, .. }) => {
+                    self.orders.touch_index(order);
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Passes over a record that is no command. Its time counts all the same.

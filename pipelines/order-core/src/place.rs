@@ -1,5 +1,7 @@
 //! Placing an order. The checks stand in the precedence order of [`RejectReason`].
 
+use std::hint::black_box;
+
 use order_model::limits::{LINE_QUANTITY_MAX, LINES_MAX, RETENTION_MS_UNLISTED};
 use order_model::{
     Command, Currency, CustomerId, DecidedLine, DecidedLines, Line, LineState, Lines, OrderEvent,
@@ -25,7 +27,6 @@ impl Ledger {
         {
             return outcome;
         }
-        self.touch(place, &lines);
         let fingerprint = fingerprint(place, &lines);
         if let Some(slot) = self.orders.find(&place.order) {
             self.forget_if_due(turn.now, slot);
@@ -61,12 +62,16 @@ impl Ledger {
         }
     }
 
-    /// Has the memory that the order will need fetched, while its content is looked at.
-    fn touch(&self, place: &Place, lines: &[Line]) {
+    /// Has the memory that an order will need fetched.
+    pub(crate) fn touch(&self, place: &Place) {
         self.orders.touch_index(&place.order);
-        let first = lines.first().and_then(|line| self.listings.find(&line.sku));
-        if let Some(index) = first.filter(|index| self.listings.get(*index).has_limit) {
-            self.allowances.touch(&place.customer, index);
+        for line in place.lines.iter().take(LINES_MAX) {
+            let Some(index) = self.listings.find(&line.sku) else { continue };
+            let listing = self.listings.get(index);
+            black_box(listing.stock());
+            if listing.has_limit {
+                self.allowances.touch(&place.customer, index);
+            }
         }
     }
 

@@ -42,18 +42,20 @@ impl Decider {
         let mut tally = self.tally.get();
         let partition = batch.records.partition();
         let (mut effects, mut dead_letters) = (Effects::default(), Vec::new());
-        for (record, command) in batch.records.iter().zip(batch.commands) {
+        for (index, (record, command)) in batch.records.iter().zip(&batch.commands).enumerate() {
+            if index % Ledger::WARMED_TOGETHER == 0 {
+                let upcoming = batch.commands.iter().skip(index).take(Ledger::WARMED_TOGETHER);
+                ledger.warm(upcoming.filter_map(|command| command.as_ref().ok()));
+            }
             let (offset, time) = (Offset(record.offset), TimeMs(record.time_ms));
             let at = Position { partition: Partition(partition), offset, time };
             let (decided, relays) = (effects.decisions.len(), effects.relays.len());
             match command {
-                Ok(command) => {
-                    tally.count(ledger.apply(at, &command, &mut effects), partition, record.offset)
-                }
+                Ok(command) => tally.count(ledger.apply(at, command, &mut effects), partition, record.offset),
                 Err((reason, detail)) => {
                     ledger.skip(at, &mut effects);
                     if !self.resume.covers(record.offset) {
-                        dead_letters.push(self.dead_letter(partition, &record, reason, detail));
+                        dead_letters.push(self.dead_letter(partition, &record, *reason, detail.clone()));
                     }
                 }
             }
