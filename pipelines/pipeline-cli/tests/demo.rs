@@ -116,11 +116,15 @@ fn a_worker_on_a_folder_may_be_killed_at_any_time() {
 
     let small_batches =
         ["worker", "run", "--log", "log", "--set", "batch_records_max=64", "--set", "threads=2"];
-    for attempt in 0..3 {
+    for attempt in 0..4 {
         let before = size(&decisions);
         let worker = Running::start(place.path(), &format!("worker-{attempt}"), &small_batches);
         until("it has published something", || size(&decisions) > before);
-        worker.kill();
+        if attempt % 2 == 0 {
+            worker.kill();
+        } else {
+            worker.terminate().expect(ExitCode::Ok).says("is given back");
+        }
     }
     let undecided = one(&prove(&place, "log", &[]).expect(ExitCode::CheckFailed));
     assert_eq!(undecided["proved"], false, "it was killed in the middle");

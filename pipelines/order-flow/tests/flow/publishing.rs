@@ -1,7 +1,9 @@
 //! When a batch is durable, and in what order its effects reach the log.
 
-use order_flow::Resume;
+use order_codec::KeyRing;
+use order_flow::{FlowError, Resume};
 use order_log::MemoryLog;
+use order_model::{Cancel, Command, partition_of};
 
 use crate::appender::{Noted, TestAppender};
 use crate::driver::{Driver, empty_log};
@@ -106,5 +108,25 @@ fn a_full_appender_loses_nothing() {
         for topic in [DECISIONS, DEAD_LETTERS] {
             assert!(values(&out, topic) == values(&sale.log, topic), "{topic}");
         }
+    }
+}
+
+#[test]
+fn a_relay_needs_a_key_unless_there_is_no_time_of_day() {
+    let sale = Sale::empty(2);
+    let mut skus = ["a", "b", "c", "d"].map(|sku| sku.parse().unwrap()).into_iter();
+    let away = skus.find(|sku| partition_of(sku, 2).0 == 1).unwrap();
+    let cancel = Cancel { order: 1.into(), customer: 1.into(), sku: away };
+    sale.write(&Command::Cancel(cancel), Some(0));
+    for (clock, is_stopped) in [(1, true), (0, false)] {
+        let appender = TestAppender::new(&empty_log(2));
+        let mut driver = Driver::new(appender);
+        driver.clock.set(clock);
+        let nothing = KeyRing::default();
+        driver.start_with(&sale, 0, 1, Resume::from_start(), sale.codec.clone(), nothing);
+        driver.settle();
+        let failure = driver.flows[0].0.failure();
+        assert_eq!(matches!(failure, Some(FlowError::NoKey { partition: 0 })), is_stopped, "{failure:?}");
+        assert_eq!(driver.flows[0].0.durable_offset(), u64::from(!is_stopped));
     }
 }
