@@ -81,7 +81,7 @@ fn publish(
     partition: u32,
     effects: &Effects,
 ) {
-    let mut batch = AppendBatch::new(topics.decisions.as_str().into());
+    let mut batch = AppendBatch::new(Arc::clone(&topics.decisions));
     for decision in effects.decisions.iter().chain(&effects.decisions) {
         let mut value = Vec::new();
         codec.decision_to(decision, &mut value);

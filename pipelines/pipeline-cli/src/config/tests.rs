@@ -111,7 +111,7 @@ fn bad_values_say_who_set_them() {
 fn defaults_are_valid() {
     let settings = settings_of("", &[]).unwrap();
     assert_eq!(settings.log, LogUrl::Folder(".pipeline/log".into()));
-    assert_eq!(settings.topics.dead_letters, "dead-letters");
+    assert_eq!(&*settings.topics.dead_letters, "dead-letters");
     assert_eq!(settings.brokers, None);
 }
 
