@@ -75,6 +75,8 @@ pub struct Ledger {
     pub(crate) relays: RelayBook,
     /// Held orders by the time their hold falls due.
     pub(crate) holds: Calendar<Hold>,
+    /// How many orders are held.
+    pub(crate) live_holds: u64,
     /// Ended orders by the time they may be forgotten.
     pub(crate) endings: Calendar<Slot>,
     pub(crate) chores: Chores,
@@ -103,6 +105,7 @@ impl Ledger {
             settlements: Settlements::default(),
             relays: RelayBook::new(shape.partitions),
             holds: Calendar::default(),
+            live_holds: 0,
             endings: Calendar::default(),
             chores: Chores::default(),
             next_ticket: 0,
@@ -270,7 +273,9 @@ impl Ledger {
     /// The earliest record time at which something would happen by itself (a hold expires, a listing closes, the
     /// waitlist moves on). Whoever owns the partition appends a tick then, if nothing else comes.
     pub fn next_due(&self) -> Option<TimeMs> {
-        [self.holds.next_due(), self.chores.next_due(self.now)].into_iter().flatten().min()
+        // Entries of holds that are over stay in the calendar; with no hold left they are all it has.
+        let hold = self.holds.next_due().filter(|_| self.live_holds > 0);
+        [hold, self.chores.next_due(self.now)].into_iter().flatten().min()
     }
 
     /// The certificate over all read so far.

@@ -24,6 +24,7 @@ impl Ledger {
             order.state = State::Held;
             order.due = due;
             self.holds.enter(due, Hold::of(slot, order));
+            self.live_holds += 1;
         }
         self.say_order(turn, slot, OrderEventKind::Held, None)
     }
@@ -80,6 +81,9 @@ impl Ledger {
             None => order.lines.first().map(|line| line.listing),
             Some(lines) => lines.first().and_then(|line| self.listings.find(&line.sku)),
         };
+        if order.state == State::Held {
+            self.live_holds -= 1;
+        }
         let is_under_way = order.state == State::Reserving && state == State::Cancelled;
         if !is_under_way {
             order.shared = None;

@@ -53,6 +53,9 @@ pub(crate) fn shop(
         }
     }
     while writer.records_under_way() > 0 {
+        if stop.level() != StopLevel::Run {
+            return Err(DemoError::BrokenOff);
+        }
         let acknowledged = writer.poll(ACKNOWLEDGE_WAIT)?;
         board.lock().appended += acknowledged;
     }

@@ -8,11 +8,15 @@ pub const BATCHES_AHEAD_MAX: usize = 16;
 pub const THREADS_MAX: usize = 256;
 /// How long the reader waits for records before it looks at reports.
 pub const READER_WAIT: Duration = Duration::from_millis(1);
+/// Time between two notes of the consumer offsets, for those who watch the lag. Each is a request to the broker.
+pub const COMMIT_INTERVAL: Duration = Duration::from_millis(500);
 /// How long an idle timely thread waits for batches before it looks at its ledgers.
 pub const IDLE_WAIT: Duration = Duration::from_millis(5);
 /// How long a timely thread waits for acknowledgements before it looks for new batches.
 pub const ACKNOWLEDGE_WAIT: Duration = Duration::from_micros(500);
+/// How long to wait before a partition that could not be restored is tried again.
+pub const BEGIN_RETRY: Duration = Duration::from_secs(1);
 /// Least time between two ticks of a partition, in milliseconds.
 pub const TICK_INTERVAL_MS: u64 = 20;
 /// How long the end of `decisions` is read for before the log counts as unreachable.
-pub const TAIL_READ_TIMEOUT: Duration = Duration::from_secs(30);
+pub const TAIL_READ_TIMEOUT: Duration = Duration::from_secs(5);

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
-use order_log::{LogReader, Polled, ReadLimits, RecordBatch};
+use order_log::{LogError, LogReader, Polled, ReadLimits, RecordBatch};
 
 use crate::error::WorkerError;
-use crate::limits::{BATCHES_AHEAD_MAX, READER_WAIT};
+use crate::limits::{BATCHES_AHEAD_MAX, BEGIN_RETRY, COMMIT_INTERVAL, READER_WAIT};
 use crate::run::{Summary, WorkerEvent, WorkerOptions, WorkerParts};
 use crate::stop::{Stop, StopLevel};
 use crate::tail::resume_point;
@@ -18,6 +19,10 @@ use crate::thread::{Order, Report};
 struct Ahead {
     /// The offset after each batch that was handed over and is not durable, oldest first.
     batches: VecDeque<u64>,
+    /// Everything before it is durable.
+    durable: u64,
+    /// What the group was told of it.
+    committed: u64,
     is_paused: bool,
     /// The group, or the end of the worker, wants it back.
     is_leaving: bool,
@@ -32,7 +37,10 @@ pub(crate) struct Reader {
     threads: Vec<Sender<Order>>,
     reports: Receiver<Report>,
     owned: BTreeMap<u32, Ahead>,
+    /// Partitions that are ours and have not begun, and when to try.
+    assigned: BTreeMap<u32, Instant>,
     summary: Summary,
+    next_commit: Instant,
 }
 
 impl Reader {
@@ -53,7 +61,9 @@ impl Reader {
             threads,
             reports,
             owned: BTreeMap::new(),
+            assigned: BTreeMap::new(),
             summary: Summary::default(),
+            next_commit: Instant::now(),
         })
     }
 
@@ -75,7 +85,9 @@ impl Reader {
             if let Some(polled) = self.member.poll(READER_WAIT)? {
                 self.take(polled, is_draining)?;
             }
+            self.begin_assigned()?;
             self.take_reports()?;
+            self.commit();
         }
         self.summary.partitions.sort_by_key(|partition| partition.partition);
         Ok(self.summary)
@@ -88,19 +100,44 @@ impl Reader {
                 partitions.into_iter().try_for_each(|partition| Ok(self.member.stop(partition)?))
             }
             Polled::Assigned(partitions) => {
-                partitions.into_iter().try_for_each(|partition| self.begin(partition))
+                let now = Instant::now();
+                self.assigned.extend(partitions.into_iter().map(|partition| (partition, now)));
+                Ok(())
             }
             Polled::Revoked(partitions) => {
                 partitions.into_iter().try_for_each(|partition| self.finish(partition))
             }
             Polled::Lost(partitions) => partitions.into_iter().try_for_each(|partition| {
                 self.owned.remove(&partition);
+                self.assigned.remove(&partition);
                 tracing::warn!(
                     partition,
                     "the group took the partition away: this worker was silent for too long"
                 );
                 self.tell(partition, Order::Drop { partition })
             }),
+        }
+    }
+
+    /// Begins one of the partitions that were assigned. One whose log does not answer is tried again later: the others
+    /// go on meanwhile.
+    fn begin_assigned(&mut self) -> Result<(), WorkerError> {
+        let now = Instant::now();
+        let Some(partition) =
+            self.assigned.iter().find(|(_, at)| **at <= now).map(|(partition, _)| *partition)
+        else {
+            return Ok(());
+        };
+        match self.begin(partition) {
+            Err(WorkerError::Log(error @ LogError::Unreachable { .. })) => {
+                tracing::warn!(partition, %error, "the partition cannot be restored yet; trying again");
+                self.assigned.insert(partition, Instant::now() + BEGIN_RETRY);
+                Ok(())
+            }
+            begun => {
+                self.assigned.remove(&partition);
+                begun
+            }
         }
     }
 
@@ -124,12 +161,20 @@ impl Reader {
                 ahead.is_leaving = true;
                 self.tell(partition, Order::Finish { partition })
             }
-            None => Ok(self.member.stop(partition)?),
+            None => {
+                self.assigned.remove(&partition);
+                Ok(self.member.stop(partition)?)
+            }
         }
     }
 
     fn drain(&mut self) -> Result<(), WorkerError> {
-        let partitions: Vec<u32> = self.owned.keys().copied().collect();
+        for (partition, _) in std::mem::take(&mut self.assigned) {
+            self.member.stop(partition)?;
+        }
+        // Those that are leaving already are not read any more.
+        let staying = self.owned.iter().filter(|(_, ahead)| !ahead.is_leaving);
+        let partitions: Vec<u32> = staying.map(|(partition, _)| *partition).collect();
         for partition in partitions {
             self.member.pause(partition)?;
             self.finish(partition)?;
@@ -161,12 +206,24 @@ impl Reader {
         }
     }
 
+    /// Tells the group how far its partitions are, now and then.
+    fn commit(&mut self) {
+        let now = Instant::now();
+        if now < self.next_commit {
+            return;
+        }
+        self.next_commit = now + COMMIT_INTERVAL;
+        for (partition, ahead) in &mut self.owned {
+            commit(self.member.as_mut(), *partition, ahead);
+        }
+    }
+
     fn note(&mut self, report: Report) -> Result<(), WorkerError> {
         match report {
             Report::Durable { partition, offset } => {
-                self.member.commit(partition, offset);
                 (self.parts.observer)(WorkerEvent::Durable { partition, offset });
                 let Some(ahead) = self.owned.get_mut(&partition) else { return Ok(()) };
+                ahead.durable = offset;
                 while ahead.batches.front().is_some_and(|next| *next <= offset) {
                     ahead.batches.pop_front();
                 }
@@ -177,7 +234,9 @@ impl Reader {
                 Ok(())
             }
             Report::Finished(partition) => {
-                self.owned.remove(&partition.partition);
+                if let Some(mut ahead) = self.owned.remove(&partition.partition) {
+                    commit(self.member.as_mut(), partition.partition, &mut ahead);
+                }
                 self.member.stop(partition.partition)?;
                 (self.parts.observer)(WorkerEvent::Released(partition.clone()));
                 self.summary.partitions.retain(|earlier| earlier.partition != partition.partition);
@@ -199,5 +258,13 @@ impl Reader {
             _ => None,
         });
         Err(why.unwrap_or(WorkerError::ThreadDied(index)))
+    }
+}
+
+/// Tells the group how far a partition is, if that is news.
+fn commit(member: &mut dyn LogReader, partition: u32, ahead: &mut Ahead) {
+    if ahead.durable > ahead.committed {
+        ahead.committed = ahead.durable;
+        member.commit(partition, ahead.durable);
     }
 }

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::ExitCode;
 use crate::commands::prove::in_words;
 use crate::commands::worker::untangle;
-use crate::config::LogUrl;
+use crate::config::{LogUrl, Origin, Value};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::keys;
@@ -142,6 +142,7 @@ fn prepare(context: &Context, args: &Args) -> Result<Ground> {
             (context.open_log()?, context.keys()?, Topics::with_prefix(&prefix), None)
         }
         LogUrl::Folder(_) => {
+            refuse_folder(context)?;
             let (folder, temporary) = folder(args.keep.as_deref())?;
             let log: Arc<dyn Log> = Arc::new(
                 EmbeddedLog::open(&folder, EmbeddedOptions::default())
@@ -153,6 +154,16 @@ fn prepare(context: &Context, args: &Args) -> Result<Ground> {
     let specs = topics.specs(settings.partitions, settings.replication, settings.retention_ms);
     log.create_topics(&specs).context("make the topics")?;
     Ok(Ground { log, ring, topics, _temporary: temporary })
+}
+
+/// `--log FOLDER` would be ignored: a demo has a folder of its own.
+fn refuse_folder(context: &Context) -> Result<()> {
+    let is_flag = |value: &Value| value.option.name == "log" && matches!(value.origin, Origin::Flag(_));
+    if context.values.iter().any(is_flag) {
+        let text = "run the demo on a folder that is there: it makes its own";
+        return Err(Failure::usage(text).next("the same command with --keep FOLDER instead of --log").into());
+    }
+    Ok(())
 }
 
 fn folder(keep: Option<&Path>) -> Result<(PathBuf, Option<tempfile::TempDir>)> {
