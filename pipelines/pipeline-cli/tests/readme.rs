@@ -1,9 +1,10 @@
-//! The commands the README and the architecture page show exist.
+//! The commands the README and the architecture page show exist, and the README's sale is one.
 
 use std::path::Path;
 
 use clap::CommandFactory;
 use pipeline_cli::cli::Cli;
+use pipeline_cli::sale::parse_sale;
 
 /// Follows the words after `pipeline` as far as they name subcommands; the word that should have been one, if any.
 fn first_unknown<'w>(words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
@@ -55,6 +56,18 @@ fn commands_in_the_pages_exist() {
             assert_eq!(unknown, None, "{page}: `pipeline {command}`");
         }
     }
+}
+
+#[test]
+fn the_sale_in_the_readme_is_one() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    let text = std::fs::read_to_string(page).unwrap();
+    let (_, rest) = text.split_once("```toml\n").unwrap();
+    let (sale, _) = rest.split_once("```").unwrap();
+    let sale = parse_sale(Path::new("friday.toml"), sale).unwrap_or_else(|error| panic!("{error}"));
+    let [plain, stepped] = sale.listings.as_slice() else { panic!("two listings: {sale:?}") };
+    assert_eq!((plain.prices.len(), stepped.prices.len()), (1, 3));
+    assert_ne!(plain.terms.limit_per_customer, stepped.terms.limit_per_customer);
 }
 
 #[test]
