@@ -98,6 +98,24 @@ fn without_keys_there_is_a_verdict_all_the_same() {
 }
 
 #[test]
+fn every_doubt_alone_is_enough() {
+    let good = prove_with(&Sale::empty(PARTITIONS), 1, 64);
+    let doubts: [fn(&mut Proof); 6] = [
+        |proof| proof.partitions[1].comparison.differing = 1,
+        |proof| proof.partitions[1].comparison.missing = 1,
+        |proof| proof.partitions[1].comparison.gaps = 1,
+        |proof| proof.partitions[1].relay_gaps = 1,
+        |proof| proof.dead_letters_missing = 1,
+        |proof| proof.audit.broken.push((Law::Oversold, 1)),
+    ];
+    for (number, doubt) in doubts.into_iter().enumerate() {
+        let mut proof = good.clone();
+        doubt(&mut proof);
+        assert!(!proof.holds(), "doubt {number}");
+    }
+}
+
+#[test]
 fn an_empty_log_proves() {
     let proof = prove_with(&Sale::empty(PARTITIONS), 2, 16);
     assert!(proof.holds());

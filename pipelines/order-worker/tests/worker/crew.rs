@@ -28,10 +28,18 @@ pub struct Member {
 impl Member {
     /// Starts a worker of `group` on two timely threads, by the time of day of this machine.
     pub fn start(sale: &Sale, group: &str) -> Self {
+        Self::start_on(Arc::new(sale.log.clone()), sale, group)
+    }
+
+    /// The same on another way to the sale's log.
+    pub fn start_on(log: Arc<dyn Log>, sale: &Sale, group: &str) -> Self {
         let events: Arc<Mutex<Vec<WorkerEvent>>> = Arc::default();
         let noted = Arc::clone(&events);
-        let parts =
-            WorkerParts { observer: Arc::new(move |event| noted.lock().unwrap().push(event)), ..parts(sale) };
+        let parts = WorkerParts {
+            log,
+            observer: Arc::new(move |event| noted.lock().unwrap().push(event)),
+            ..parts(sale)
+        };
         let (options, stop) = (options(group), Stop::new());
         let stopped = stop.clone();
         let thread = std::thread::spawn(move || run(&parts, &options, &stopped));

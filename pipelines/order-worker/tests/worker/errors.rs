@@ -2,51 +2,12 @@
 
 use std::sync::Arc;
 
-use order_log::{
-    Bounds, Headers, Log, LogAppender, LogError, LogReader, MemoryLog, ReadLimits, TopicFinding, TopicSpec,
-};
+use order_log::{Headers, Log, LogError, MemoryLog, TopicSpec};
 use order_worker::{Stop, WorkerError, WorkerParts, run};
 
 use crate::crew::{options, parts};
+use crate::other_log::OtherLog;
 use crate::sale::{DECISIONS, ORDERS, Sale};
-
-/// A log whose first records have been deleted.
-struct CutOff(MemoryLog);
-
-impl Log for CutOff {
-    fn describe(&self) -> String {
-        self.0.describe()
-    }
-
-    fn create_topics(&self, specs: &[TopicSpec]) -> Result<Vec<String>, LogError> {
-        self.0.create_topics(specs)
-    }
-
-    fn check_topics(&self, specs: &[TopicSpec]) -> Result<Vec<TopicFinding>, LogError> {
-        self.0.check_topics(specs)
-    }
-
-    fn partitions(&self, topic: &str) -> Result<u32, LogError> {
-        self.0.partitions(topic)
-    }
-
-    fn bounds(&self, topic: &str, partition: u32) -> Result<Bounds, LogError> {
-        let bounds = self.0.bounds(topic, partition)?;
-        Ok(Bounds { start: if topic == ORDERS { 5 } else { 0 }, ..bounds })
-    }
-
-    fn reader(&self, topic: &str, limits: ReadLimits) -> Result<Box<dyn LogReader>, LogError> {
-        self.0.reader(topic, limits)
-    }
-
-    fn member(&self, topic: &str, group: &str, limits: ReadLimits) -> Result<Box<dyn LogReader>, LogError> {
-        self.0.member(topic, group, limits)
-    }
-
-    fn appender(&self) -> Result<Box<dyn LogAppender>, LogError> {
-        self.0.appender()
-    }
-}
 
 #[track_caller]
 fn fails(parts: &WorkerParts) -> WorkerError {
@@ -56,7 +17,10 @@ fn fails(parts: &WorkerParts) -> WorkerError {
 #[test]
 fn a_log_whose_beginning_was_deleted() {
     let sale = Sale::of(200, 1);
-    let error = fails(&WorkerParts { log: Arc::new(CutOff(sale.log.clone())), ..parts(&sale) });
+    let error = fails(&WorkerParts {
+        log: Arc::new(OtherLog { log: sale.log.clone(), orders_start: 5 }),
+        ..parts(&sale)
+    });
     assert!(
         matches!(&error, WorkerError::LogCutOff { topic, partition: 0, start: 5 } if topic == ORDERS),
         "{error}"

@@ -1,8 +1,11 @@
 //! Workers share the partitions, come and go in mid-sale, and nothing is lost or said twice.
 
+use std::sync::Arc;
+
 use order_worker::WorkerEvent;
 
 use crate::crew::{Member, assert_proved, live_sale, until, until_decided};
+use crate::other_log::OtherLog;
 use crate::sale::{DECISIONS, values};
 
 const GROUP: &str = "workers";
@@ -32,7 +35,8 @@ fn two_then_three_then_one() {
 #[test]
 fn drained_partitions_are_given_back_durable_and_dense() {
     let sale = live_sale(1_000, 4);
-    let worker = Member::start(&sale, GROUP);
+    let slow = OtherLog { log: sale.log.clone(), orders_start: 0 };
+    let worker = Member::start_on(Arc::new(slow), &sale, GROUP);
     until("it is in the middle of things", || worker.durable() > 100);
     let summary = worker.drain();
     let stored = values(&sale.log, DECISIONS);
@@ -74,8 +78,10 @@ fn who_stops_at_once_leaves_a_log_that_can_be_taken_over() {
 #[test]
 fn a_worker_that_should_be_dead_only_says_what_the_other_says() {
     // Two groups: each of the workers believes that every partition is its own, as a zombie and its successor do.
-    let sale = live_sale(1_500, 4);
+    let sale = live_sale(0, 4);
     let (zombie, owner) = (Member::start(&sale, "zombie"), Member::start(&sale, "owner"));
+    until("both have everything", || zombie.assigned().len() == 4 && owner.assigned().len() == 4);
+    let sale = sale.with_traffic(1_500);
     until_decided(&sale, &[&owner]);
     until_decided(&sale, &[&zombie]);
     zombie.drain();
