@@ -12,11 +12,11 @@ use crate::cursor::Cursor;
 use crate::error::ProofError;
 
 /// Audits every partition up to `ends`, in step: a batch of each in turn, so that what one ledger tells another is
-/// never far ahead.
-pub(crate) fn audit(parts: &ProofParts, ends: &BTreeMap<u32, u64>) -> Result<Report, ProofError> {
+/// never far ahead. Says also how many decisions are about records that the log does not have.
+pub(crate) fn audit(parts: &ProofParts, ends: &BTreeMap<u32, u64>) -> Result<(Report, u64), ProofError> {
     let partitions = u32::try_from(ends.len()).unwrap_or(u32::MAX);
     let mut auditor = Auditor::new(partitions);
-    let mut lanes = Vec::new();
+    let (mut lanes, mut unfounded) = (Vec::new(), 0);
     for (partition, end) in ends {
         lanes.push(Lane::open(parts, *partition, *end)?);
     }
@@ -25,11 +25,13 @@ pub(crate) fn audit(parts: &ProofParts, ends: &BTreeMap<u32, u64>) -> Result<Rep
         for mut lane in lanes {
             if lane.show_batch(parts, &mut auditor)? {
                 open.push(lane);
+            } else {
+                unfounded += lane.count_unfounded(parts)?;
             }
         }
         lanes = open;
     }
-    Ok(auditor.finish())
+    Ok((auditor.finish(), unfounded))
 }
 
 /// A partition being shown: records of `orders`, each followed by the decisions it caused.
@@ -65,6 +67,17 @@ impl Lane {
             }
         }
         Ok(true)
+    }
+
+    /// How many of the decisions that are left are about records that are not in the log. A worker may go on deciding
+    /// while we look: so the end of the records is asked for after the decisions were read.
+    fn count_unfounded(&mut self, parts: &ProofParts) -> Result<u64, ProofError> {
+        let mut left = Vec::new();
+        while let Some(decision) = self.take_decision(parts, Offset(u64::MAX))? {
+            left.push(decision.offset);
+        }
+        let end = parts.log.bounds(&parts.topics.orders, self.partition)?.end;
+        Ok(left.iter().fold(0, |count, offset| count + u64::from(offset.0 >= end)))
     }
 
     /// The next decision, if it was caused by the record at `offset` or an earlier one. Repeats are passed on: the

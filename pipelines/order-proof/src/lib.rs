@@ -58,6 +58,8 @@ pub struct Proof {
     pub dead_letters: u64,
     /// How many of those have no dead letter in the log.
     pub dead_letters_missing: u64,
+    /// Decisions about records that the log does not have: it lost its end.
+    pub unfounded: u64,
     /// What the auditor found.
     pub audit: order_audit::Report,
 }
@@ -83,7 +85,10 @@ impl Proof {
     /// Whether everything holds: the log says what the replay says, in full, and the auditor agrees.
     pub fn holds(&self) -> bool {
         let same = |partition: &PartitionProof| partition.comparison.is_equal() && partition.relay_gaps == 0;
-        self.partitions.iter().all(same) && self.dead_letters_missing == 0 && self.audit.holds()
+        self.partitions.iter().all(same)
+            && self.dead_letters_missing == 0
+            && self.unfounded == 0
+            && self.audit.holds()
     }
 }
 
@@ -91,12 +96,13 @@ impl Proof {
 pub fn prove(parts: &ProofParts) -> Result<Proof, ProofError> {
     let replayed = replay::replay(parts)?;
     let written = dead_letters::count(parts, &replayed.ends)?;
-    let audit = audit::audit(parts, &replayed.ends)?;
+    let (audit, unfounded) = audit::audit(parts, &replayed.ends)?;
     Ok(Proof {
         certificate: replayed.certificate,
         dead_letters: replayed.dead_letters,
         dead_letters_missing: replayed.dead_letters.saturating_sub(written),
         partitions: replayed.partitions,
+        unfounded,
         audit,
     })
 }

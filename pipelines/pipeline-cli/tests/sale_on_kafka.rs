@@ -51,8 +51,9 @@ fn orders(codec: &Codec, round: u32) -> Vec<(Vec<u8>, Vec<u8>)> {
         LISTINGS.iter().chain(&["SNEAKER-42", "SOCKS"]).map(|sku| sku.parse().unwrap()).collect();
     let order = |number: u32| {
         let wares = skus.iter().cycle().skip(usize::try_from(number).unwrap());
-        let lines =
-            wares.take(if number.is_multiple_of(7) { 2 } else { 1 }).map(|sku| Line { sku: *sku, quantity: 1 });
+        let lines = wares
+            .take(if number.is_multiple_of(7) { 2 } else { 1 })
+            .map(|sku| Line { sku: *sku, quantity: 1 });
         let place = PlaceOrder {
             order: OrderId::from(u128::from(number) + 1),
             customer: CustomerId::from(u128::from(number % 997)),

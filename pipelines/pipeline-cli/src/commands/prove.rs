@@ -143,6 +143,7 @@ pub(crate) fn in_words(proof: &Proof) -> String {
         (sum(|partition| partition.comparison.gaps), "gaps in the numbers"),
         (sum(|partition| partition.relay_gaps), "gaps in the relays"),
         (proof.dead_letters_missing, "unreadable records without a dead letter"),
+        (proof.unfounded, "decisions about records that are not in the log (it lost its end)"),
     ];
     for (count, what) in doubts.into_iter().filter(|(count, _)| *count > 0) {
         text.push_str(&format!(", {count} {what}"));
