@@ -38,6 +38,9 @@ pub const READ_QUEUE_RECORDS_MIN: u64 = 30_000;
 pub const FETCH_PARTITION_BYTES_MAX: u64 = 4 * 1_048_576;
 /// Most bytes of one answer.
 pub const FETCH_RESPONSE_BYTES_MAX: u64 = 32 * 1_048_576;
+/// How long the broker may hold back an answer while it has nothing to say, in milliseconds. The client has one question
+/// under way: as long as that one waits for partitions that have nothing new, no other partition is fetched.
+pub const FETCH_WAIT_MS: u64 = 20;
 /// Longest sleep between two looks for events of the client, in milliseconds.
 pub const READ_WAKE_MS: u64 = 20;
 /// Reports of stored records taken from the client at once.

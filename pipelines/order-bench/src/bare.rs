@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use order_log::limits::{
-    FETCH_PARTITION_BYTES_MAX, FETCH_RESPONSE_BYTES_MAX, PRODUCE_BATCH_BYTES_MAX, PRODUCE_BATCH_RECORDS_MAX,
-    READ_QUEUE_RECORDS_MIN,
+    FETCH_PARTITION_BYTES_MAX, FETCH_RESPONSE_BYTES_MAX, FETCH_WAIT_MS, PRODUCE_BATCH_BYTES_MAX,
+    PRODUCE_BATCH_RECORDS_MAX,
 };
 use rdkafka::ClientConfig;
 use rdkafka::config::FromClientConfig;
@@ -22,6 +22,8 @@ use crate::mark::{Mark, Span};
 pub(crate) const VALUE_BYTES: usize = 80;
 /// How long its producer gathers records, in milliseconds.
 pub(crate) const LINGER_MS: u32 = 5;
+/// Records of a partition that its consumer fetches ahead: what it does best with.
+const READ_AHEAD_RECORDS: u32 = 100_000;
 /// Records between two looks at delivery reports.
 const REPORTS_EVERY: u32 = 1_000;
 
@@ -32,10 +34,11 @@ fn consumer(bootstrap: &str, group: &str) -> ClientConfig {
         .set("bootstrap.servers", bootstrap)
         .set("group.id", group)
         .set("auto.offset.reset", "earliest")
-        .set("queued.min.messages", READ_QUEUE_RECORDS_MIN.to_string())
+        .set("queued.min.messages", READ_AHEAD_RECORDS.to_string())
         .set("queued.max.messages.kbytes", "65536")
         .set("fetch.message.max.bytes", FETCH_PARTITION_BYTES_MAX.to_string())
         .set("fetch.max.bytes", FETCH_RESPONSE_BYTES_MAX.to_string())
+        .set("fetch.wait.max.ms", FETCH_WAIT_MS.to_string())
         // By default a loop that is slower than the fetches stops fetching for a second whenever its queue is full.
         .set("fetch.queue.backoff.ms", "5");
     config

@@ -1,4 +1,8 @@
 //! Appends batches: hands them to the client whole, and tells when every record of them is stored.
+//!
+//! The client has one request under way for each partition. What is appended meanwhile waits here and goes out together
+//! when that request is answered: requests grow with the load, and without load nothing waits. If it waited in the client,
+//! the client's thread would spin until the answer comes, and send small requests.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -8,7 +12,9 @@ use rdkafka::types::RDKafkaErrorCode;
 use crate::kafka::context::Context;
 use crate::kafka::producer::{Fatal, Producer, Report, Topic};
 use crate::kafka::{KafkaOptions, is_missing, partition_count, to_offset};
-use crate::limits::{APPEND_QUEUE_BYTES_MAX, APPEND_QUEUE_RECORDS_MAX, RECORD_BYTES_MAX};
+use crate::limits::{
+    APPEND_QUEUE_BYTES_MAX, APPEND_QUEUE_RECORDS_MAX, PRODUCE_BATCH_RECORDS_MAX, RECORD_BYTES_MAX,
+};
 use crate::{Acknowledged, AppendBatch, AppendError, LogAppender, LogError, Ticket, TopicName};
 
 /// An idempotent producer that leaves no gap.
@@ -23,14 +29,54 @@ pub(super) struct KafkaAppender {
     queued_bytes: usize,
     queued_records: usize,
     broken: Option<LogError>,
-    /// The topics appended to so far, and their numbers of partitions: a handful.
-    topics: Vec<(TopicName, Topic, u32)>,
+    /// The topics appended to so far: a handful.
+    topics: Vec<KnownTopic>,
+    /// How many of the waiting batches are held back.
+    held: usize,
+    /// Counts the rounds in which held batches are let go.
+    round: u64,
+}
+
+/// A topic that was appended to.
+struct KnownTopic {
+    name: TopicName,
+    topic: Topic,
+    lanes: Vec<Lane>,
+}
+
+/// A partition, seen by the appender.
+#[derive(Clone, Debug, Default)]
+struct Lane {
+    /// Batches in the client that have records of this partition not yet acknowledged.
+    busy: usize,
+    /// Records given to the client since the partition was last free.
+    records: usize,
+    /// The last round that found it free, and so may give it more.
+    open_in: u64,
+    /// The last round in which a batch that needs it was held back: no later one may overtake.
+    closed_in: u64,
+}
+
+impl Lane {
+    /// Whether it takes a batch of `records` in this round.
+    fn takes(&mut self, round: u64, records: usize) -> bool {
+        if self.busy == 0 {
+            (self.open_in, self.records) = (round, 0);
+        }
+        self.open_in == round
+            && self.closed_in != round
+            && (self.busy == 0 || self.records + records <= PRODUCE_BATCH_RECORDS_MAX)
+    }
 }
 
 /// A batch on its way.
 struct Waiting {
     ticket: Ticket,
-    topic: TopicName,
+    topic: usize,
+    /// The partitions it has records of, each once.
+    partitions: Vec<u32>,
+    /// Not yet given to the client.
+    held: Option<AppendBatch>,
     first_number: usize,
     records: usize,
     /// Records not yet acknowledged.
@@ -57,6 +103,8 @@ impl KafkaAppender {
             queued_records: 0,
             broken: None,
             topics: Vec::new(),
+            held: 0,
+            round: 0,
         })
     }
 
@@ -67,15 +115,15 @@ impl KafkaAppender {
                 || self.queued_bytes + batch.bytes() > APPEND_QUEUE_BYTES_MAX)
     }
 
-    /// The topic's handle and number of partitions, asked for once.
-    fn topic(&mut self, name: &TopicName) -> Result<(Topic, u32), LogError> {
-        if let Some((_, topic, partitions)) = self.topics.iter().find(|(known, ..)| known == name) {
-            return Ok((*topic, *partitions));
+    /// The topic's place among those known, asked for once.
+    fn topic(&mut self, name: &TopicName) -> Result<usize, LogError> {
+        if let Some(known) = self.topics.iter().position(|known| known.name == *name) {
+            return Ok(known);
         }
-        let partitions = self.partitions(name)?;
+        let partitions = usize::try_from(self.partitions(name)?).unwrap_or(usize::MAX);
         let topic = self.producer.add_topic(name).map_err(|error| failure(name, &error.to_string()))?;
-        self.topics.push((name.clone(), topic, partitions));
-        Ok((topic, partitions))
+        self.topics.push(KnownTopic { name: name.clone(), topic, lanes: vec![Lane::default(); partitions] });
+        Ok(self.topics.len() - 1)
     }
 
     fn partitions(&self, name: &TopicName) -> Result<u32, LogError> {
@@ -105,23 +153,83 @@ impl KafkaAppender {
         self.broken.get_or_insert(error).clone()
     }
 
+    /// The partitions of a batch, each once; refuses what the log cannot take.
+    fn check_records(&mut self, batch: &AppendBatch, topic: usize) -> Result<Vec<u32>, AppendError> {
+        let count = self.topics.get(topic).map_or(0, |known| known.lanes.len());
+        let mut partitions = Vec::with_capacity(1);
+        let mut previous = None;
+        for (index, record) in batch.iter().enumerate() {
+            let part = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+            let bytes = part(record.key) + part(record.value) + record.headers.as_encoded().len();
+            if bytes > RECORD_BYTES_MAX {
+                return Err(AppendError::TooLarge { index, bytes, limit: RECORD_BYTES_MAX });
+            }
+            if previous == Some(record.partition) {
+                continue;
+            }
+            previous = Some(record.partition);
+            if usize::try_from(record.partition).is_ok_and(|partition| partition >= count) {
+                let topic = batch.topic().to_string();
+                let error = LogError::NoPartition { topic, partition: record.partition };
+                return Err(self.break_with(error).into());
+            }
+            partitions.push(record.partition);
+        }
+        partitions.sort_unstable();
+        partitions.dedup();
+        Ok(partitions)
+    }
+
     /// Notes everything the client has to report by now.
     fn take_reports(&mut self, mut wait: Duration) -> Result<(), LogError> {
-        let Self { producer, waiting, .. } = self;
+        let Self { producer, waiting, topics, .. } = self;
         let mut failed = None;
         let result = loop {
-            match producer.poll(wait, |report| note(waiting, report, &mut failed)) {
+            match producer.poll(wait, |report| note(waiting, topics, report, &mut failed)) {
                 Ok(true) => wait = Duration::ZERO,
                 Ok(false) => break Ok(()),
                 Err(fatal) => break Err(fatal),
             }
         };
         if let Some((topic, code)) = failed {
+            let name = self.topics.get(topic).map_or_else(|| "(any)".into(), |known| known.name.clone());
             let error =
-                if is_missing(code) { self.no_topic(&topic) } else { failure(&topic, &code.to_string()) };
+                if is_missing(code) { self.no_topic(&name) } else { failure(&name, &code.to_string()) };
             return Err(self.break_with(error));
         }
         result.map_err(|Fatal(detail)| self.break_with(failure("(any)", &detail)))
+    }
+
+    /// Gives to the client what is held back and has a free way, in order.
+    fn let_go(&mut self) -> Result<(), LogError> {
+        if self.held == 0 {
+            return Ok(());
+        }
+        self.round += 1;
+        let Self { producer, waiting, topics, held, round, .. } = self;
+        let mut failed = None;
+        for batch in waiting.iter_mut().filter(|batch| batch.held.is_some()) {
+            let Some(known) = topics.get_mut(batch.topic) else { continue };
+            let takes = batch.partitions.iter().all(|partition| {
+                lane(&mut known.lanes, *partition).is_some_and(|lane| lane.takes(*round, batch.records))
+            });
+            for partition in &batch.partitions {
+                let Some(lane) = lane(&mut known.lanes, *partition) else { continue };
+                if takes {
+                    lane.busy += 1;
+                    lane.records += batch.records;
+                } else {
+                    lane.closed_in = *round;
+                }
+            }
+            let Some(records) = batch.held.take_if(|_| takes) else { continue };
+            *held -= 1;
+            if let Err(code) = producer.send(known.topic, records.iter(), batch.first_number) {
+                failed = Some(failure(&known.name, &code.to_string()));
+                break;
+            }
+        }
+        failed.map_or(Ok(()), |error| Err(self.break_with(error)))
     }
 
     /// Moves what is acknowledged to the caller, in order.
@@ -140,41 +248,30 @@ impl LogAppender for KafkaAppender {
         if self.is_full(&batch) {
             return Err(AppendError::Full(batch));
         }
-        let (topic, partitions) = match self.topic(batch.topic()) {
+        let topic = match self.topic(batch.topic()) {
             Ok(found) => found,
             Err(error) => return Err(self.break_with(error).into()),
         };
-        for (index, record) in batch.iter().enumerate() {
-            let part = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
-            let bytes = part(record.key) + part(record.value) + record.headers.as_encoded().len();
-            if bytes > RECORD_BYTES_MAX {
-                return Err(AppendError::TooLarge { index, bytes, limit: RECORD_BYTES_MAX });
-            }
-            if record.partition >= partitions {
-                let topic = batch.topic().to_string();
-                let error = LogError::NoPartition { topic, partition: record.partition };
-                return Err(self.break_with(error).into());
-            }
-        }
-        if let Err(code) = self.producer.send(topic, batch.iter(), self.next_number) {
-            let error = failure(batch.topic(), &code.to_string());
-            return Err(self.break_with(error).into());
-        }
+        let partitions = self.check_records(&batch, topic)?;
         self.last_ticket += 1;
         let ticket = Ticket(self.last_ticket);
         let (records, bytes) = (batch.len(), batch.bytes());
         self.waiting.push_back(Waiting {
             ticket,
-            topic: batch.topic().clone(),
+            topic,
+            partitions,
             first_number: self.next_number,
             records,
             open: records,
             bytes,
             offsets: if batch.want_offsets { vec![0; records] } else { Vec::new() },
+            held: (records > 0).then_some(batch),
         });
+        self.held += usize::from(records > 0);
         self.next_number += records;
         self.queued_records += records;
         self.queued_bytes += bytes;
+        self.let_go()?;
         Ok(ticket)
     }
 
@@ -187,6 +284,7 @@ impl LogAppender for KafkaAppender {
             let reports = self.take_reports(wait);
             self.give_acknowledged(acknowledged);
             reports?;
+            self.let_go()?;
             wait = deadline.saturating_duration_since(Instant::now());
             if acknowledged.len() > before || wait.is_zero() {
                 return Ok(());
@@ -195,8 +293,13 @@ impl LogAppender for KafkaAppender {
     }
 }
 
-/// Notes a report with its batch; the first failure goes to `failed`.
-fn note(waiting: &mut VecDeque<Waiting>, report: Report, failed: &mut Option<(TopicName, RDKafkaErrorCode)>) {
+/// Notes a report with its batch; the first failure goes to `failed`, with its topic.
+fn note(
+    waiting: &mut VecDeque<Waiting>,
+    topics: &mut [KnownTopic],
+    report: Report,
+    failed: &mut Option<(usize, RDKafkaErrorCode)>,
+) {
     let after = waiting.partition_point(|batch| batch.first_number <= report.number);
     let Some(batch) = after.checked_sub(1).and_then(|index| waiting.get_mut(index)) else { return };
     match report.result {
@@ -205,10 +308,23 @@ fn note(waiting: &mut VecDeque<Waiting>, report: Report, failed: &mut Option<(To
             if let Some(place) = batch.offsets.get_mut(report.number - batch.first_number) {
                 *place = to_offset(offset);
             }
+            if batch.open == 0
+                && let Some(known) = topics.get_mut(batch.topic)
+            {
+                for partition in &batch.partitions {
+                    if let Some(lane) = lane(&mut known.lanes, *partition) {
+                        lane.busy -= 1;
+                    }
+                }
+            }
         }
-        Err(code) if failed.is_none() => *failed = Some((batch.topic.clone(), code)),
+        Err(code) if failed.is_none() => *failed = Some((batch.topic, code)),
         Err(_) => {}
     }
+}
+
+fn lane(lanes: &mut [Lane], partition: u32) -> Option<&mut Lane> {
+    lanes.get_mut(usize::try_from(partition).ok()?)
 }
 
 fn failure(topic: &str, detail: &str) -> LogError {

@@ -9,8 +9,8 @@ use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use crate::LogError;
 use crate::kafka::context::Context;
 use crate::limits::{
-    FETCH_PARTITION_BYTES_MAX, FETCH_RESPONSE_BYTES_MAX, HEARTBEAT_MS_MAX, PRODUCE_BATCH_BYTES_MAX,
-    PRODUCE_BATCH_RECORDS_MAX, READ_QUEUE_BYTES_MAX, READ_QUEUE_RECORDS_MIN,
+    FETCH_PARTITION_BYTES_MAX, FETCH_RESPONSE_BYTES_MAX, FETCH_WAIT_MS, HEARTBEAT_MS_MAX,
+    PRODUCE_BATCH_BYTES_MAX, PRODUCE_BATCH_RECORDS_MAX, READ_QUEUE_BYTES_MAX, READ_QUEUE_RECORDS_MIN,
 };
 
 /// How to reach a Kafka cluster.
@@ -156,6 +156,7 @@ impl KafkaOptions {
             .set("queued.max.messages.kbytes", queue_kib.to_string())
             .set("fetch.message.max.bytes", FETCH_PARTITION_BYTES_MAX.to_string())
             .set("fetch.max.bytes", FETCH_RESPONSE_BYTES_MAX.to_string())
+            .set("fetch.wait.max.ms", FETCH_WAIT_MS.to_string())
             // A reader that has made room goes on soon, and so does one whose broker came back.
             .set("fetch.queue.backoff.ms", "5")
             .set("fetch.error.backoff.ms", "50");
