@@ -69,21 +69,19 @@ impl Ledger {
         }
     }
 
-    /// A payment that came before is a repeat, as long as the ledger remembers it.
+    /// A result that tells nothing new is a repeat, as long as the ledger remembers what came before.
     fn payment_answers(&self, at: At, settle: &Settle, order: Option<&Order>, answers: &mut Vec<Answer>) {
         let placed = order.and_then(|order| order.remembered_since(at.now));
-        match self.payments.outcome(settle.order, settle.payment) {
-            Some(outcome) => {
-                // A payment declined again may be called a repeat or refused once more: no money is in it.
-                let strict =
-                    settle.result == PaymentResult::Captured && !outcome.may_be_forgotten(at.now, placed);
-                if strict {
-                    answers.clear();
-                }
-                answers.push(None);
-            }
-            None if self.payments.was_given_back(settle.payment) => answers.push(None),
-            None => {}
+        let (mut is_repeat, mut is_known) = (false, false);
+        for before in self.payments.repeated(settle) {
+            is_repeat = true;
+            is_known |= !before.may_be_forgotten(at.now, placed);
+        }
+        if is_known {
+            answers.clear();
+        }
+        if is_repeat {
+            answers.push(None);
         }
     }
 
@@ -184,7 +182,7 @@ impl Ledger {
             return;
         };
         let placed = self.book.get(event.order).and_then(|order| order.remembered_since(at.now));
-        let before = self.payments.outcome(event.order, payment);
+        let before = self.payments.money(event.order, payment);
         if let Some(before) = before
             && matches!(event.kind, OrderEventKind::Paid | OrderEventKind::Refund)
             && !before.may_be_forgotten(at.now, placed)

@@ -1,9 +1,9 @@
 //! Payments: what became of each, so that no money ends twice.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use order_model::{OrderEventKind, OrderId, PaymentId, TimeMs, limits};
+use order_model::{OrderEventKind, OrderId, PaymentId, PaymentResult, Settle, TimeMs, limits};
 
 /// What became of a payment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,30 +23,40 @@ impl Outcome {
     }
 }
 
-/// Every payment of a ledger. Keyed by a fingerprint of order and payment, to be small.
+/// Every payment of a ledger, its money and its declines apart: one does not speak for the other. Keyed by a
+/// fingerprint of order and payment, to be small.
 #[derive(Debug, Default)]
 pub(crate) struct Payments {
-    outcomes: HashMap<u64, Outcome>,
-    /// Payments by themselves: one that a ledger gave back for one order may be taken for a repeat at another.
-    given_back: HashSet<PaymentId>,
+    /// Where the money of a payment went: into a sale or back.
+    money: HashMap<u64, Outcome>,
+    /// What a decline of a payment led to.
+    declines: HashMap<u64, Outcome>,
 }
 
 impl Payments {
-    pub(crate) fn outcome(&self, order: OrderId, payment: PaymentId) -> Option<Outcome> {
-        self.outcomes.get(&fingerprint(order, payment)).copied()
+    /// Where the money of a payment went, if any was taken.
+    pub(crate) fn money(&self, order: OrderId, payment: PaymentId) -> Option<Outcome> {
+        self.money.get(&fingerprint(order, payment)).copied()
+    }
+
+    /// What was decided before and makes a further result of the payment a repeat. Money that is taken is only a
+    /// repeat of money; a decline is one of both.
+    pub(crate) fn repeated(&self, settle: &Settle) -> impl Iterator<Item = Outcome> {
+        let key = fingerprint(settle.order, settle.payment);
+        let decline = match settle.result {
+            PaymentResult::Captured => None,
+            PaymentResult::Declined => self.declines.get(&key),
+        };
+        self.money.get(&key).into_iter().chain(decline).copied()
     }
 
     /// Notes what became of a payment.
     pub(crate) fn note(&mut self, order: OrderId, payment: PaymentId, kind: OrderEventKind, at: TimeMs) {
-        self.outcomes.insert(fingerprint(order, payment), Outcome { kind, at });
-        if kind != OrderEventKind::Paid {
-            self.given_back.insert(payment);
-        }
-    }
-
-    /// Whether a payment was given back or declined, for whatever order.
-    pub(crate) fn was_given_back(&self, payment: PaymentId) -> bool {
-        self.given_back.contains(&payment)
+        let outcomes = match kind {
+            OrderEventKind::Paid | OrderEventKind::Refund => &mut self.money,
+            _ => &mut self.declines,
+        };
+        outcomes.insert(fingerprint(order, payment), Outcome { kind, at });
     }
 }
 

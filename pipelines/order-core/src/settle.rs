@@ -1,5 +1,6 @@
 //! Payments and extensions: what becomes of a hold. Late, repeated or reordered results of payments do no harm: a
-//! payment that buys nothing is given back, once.
+//! payment that buys nothing is given back, once. That holds as well for money taken under a payment that was declined
+//! before: a provider that timed out may yet succeed.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -15,37 +16,49 @@ use crate::ledger::Ledger;
 use crate::order::State;
 use crate::orders::Slot;
 
-/// Payments that did not decide an order: refunded or declined in vain. Remembered so that a repeat does nothing.
+/// A result of a payment, and whether it says that the money was taken.
+type Known = (OrderId, PaymentId, bool);
+
+/// Results that did not decide an order: money given back, declines noted in vain. Remembered so that a repeat does
+/// nothing. A decline is no reason to keep money that is taken after it, so the two are remembered apart.
 #[derive(Default)]
 pub(crate) struct Settlements {
-    known: BTreeSet<(OrderId, PaymentId)>,
-    by_age: VecDeque<(TimeMs, OrderId, PaymentId)>,
+    known: BTreeSet<Known>,
+    by_age: VecDeque<(TimeMs, Known)>,
 }
 
 impl Settlements {
-    fn is_known(&self, settle: &Settle) -> bool {
-        self.known.contains(&(settle.order, settle.payment))
+    /// Whether a result tells nothing new. After a capture of the same payment none does; after its decline a
+    /// capture does.
+    fn is_repeat(&self, settle: &Settle) -> bool {
+        let (order, payment, captured) = known(settle);
+        self.known.contains(&(order, payment, true))
+            || (!captured && self.known.contains(&(order, payment, false)))
     }
 
     fn remember(&mut self, now: TimeMs, settle: &Settle) {
         if self.by_age.len() >= REMEMBERED_REFUNDS_MAX {
             self.forget_oldest();
         }
-        self.known.insert((settle.order, settle.payment));
-        self.by_age.push_back((now.after(RETENTION_MS_REFUNDS), settle.order, settle.payment));
+        self.known.insert(known(settle));
+        self.by_age.push_back((now.after(RETENTION_MS_REFUNDS), known(settle)));
     }
 
     pub(crate) fn forget(&mut self, now: TimeMs) {
-        while self.by_age.front().is_some_and(|(due, ..)| *due <= now) {
+        while self.by_age.front().is_some_and(|(due, _)| *due <= now) {
             self.forget_oldest();
         }
     }
 
     fn forget_oldest(&mut self) {
-        if let Some((_, order, payment)) = self.by_age.pop_front() {
-            self.known.remove(&(order, payment));
+        if let Some((_, known)) = self.by_age.pop_front() {
+            self.known.remove(&known);
         }
     }
+}
+
+fn known(settle: &Settle) -> Known {
+    (settle.order, settle.payment, settle.result == PaymentResult::Captured)
 }
 
 impl Ledger {
@@ -54,7 +67,7 @@ impl Ledger {
         if let Some(outcome) = sent_on {
             return outcome;
         }
-        if self.settlements.is_known(settle) {
+        if self.settlements.is_repeat(settle) {
             return Outcome::Repeated;
         }
         let slot = self.find_order(turn, &settle.order);
@@ -63,7 +76,11 @@ impl Ledger {
         };
         let pays = order.price().0 == settle.amount && order.currency == settle.currency;
         match (order.state, settle.result) {
-            (State::Paid | State::Declined, _) if order.payment == settle.payment => Outcome::Repeated,
+            (State::Paid, _) | (State::Declined, PaymentResult::Declined)
+                if order.payment == settle.payment =>
+            {
+                Outcome::Repeated
+            }
             (State::Held, PaymentResult::Captured) if pays => self.pay(turn, slot, settle.payment),
             (State::Held, PaymentResult::Declined) => {
                 self.note_payment(slot, settle.payment);
