@@ -94,7 +94,8 @@ pub struct Settle {
     pub order: OrderId,
     /// The order's smallest SKU.
     pub sku: Sku,
-    /// The payment at the provider; a repeat changes nothing.
+    /// The payment at the provider; a repeat changes nothing. Money taken is a repeat only of money taken: after a
+    /// decline of the same payment it is sold or given back.
     pub payment: PaymentId,
     /// What was taken.
     pub amount: MinorUnits,
@@ -109,7 +110,7 @@ pub struct Settle {
 pub enum PaymentResult {
     /// The money was taken.
     Captured,
-    /// It was not, and will not be.
+    /// It was not. Should the provider take it after all, it says [`Captured`](Self::Captured) under the same payment.
     Declined,
 }
 
