@@ -10,20 +10,30 @@ use order_model::{Command, Decision, Offset, Partition, Position, TimeMs};
 use crate::ProofParts;
 use crate::cursor::Cursor;
 use crate::error::ProofError;
+use crate::relays::Relays;
+
+/// What the audit came to.
+pub(crate) struct Audited {
+    pub(crate) report: Report,
+    /// Decisions about records that the log does not have.
+    pub(crate) unfounded: u64,
+    /// Relays that have arrived.
+    pub(crate) relays: Relays,
+}
 
 /// Audits every partition up to `ends`, in step: a batch of each in turn, so that what one ledger tells another is
-/// never far ahead. Says also how many decisions are about records that the log does not have.
-pub(crate) fn audit(parts: &ProofParts, ends: &BTreeMap<u32, u64>) -> Result<(Report, u64), ProofError> {
+/// never far ahead.
+pub(crate) fn audit(parts: &ProofParts, ends: &BTreeMap<u32, u64>) -> Result<Audited, ProofError> {
     let partitions = u32::try_from(ends.len()).unwrap_or(u32::MAX);
     let mut auditor = Auditor::new(partitions);
-    let (mut lanes, mut unfounded) = (Vec::new(), 0);
+    let (mut lanes, mut unfounded, mut relays) = (Vec::new(), 0, Relays::default());
     for (partition, end) in ends {
         lanes.push(Lane::open(parts, *partition, *end)?);
     }
     while !lanes.is_empty() {
         let mut open = Vec::with_capacity(lanes.len());
         for mut lane in lanes {
-            if lane.show_batch(parts, &mut auditor)? {
+            if lane.show_batch(parts, &mut auditor, &mut relays)? {
                 open.push(lane);
             } else {
                 unfounded += lane.count_unfounded(parts)?;
@@ -31,7 +41,7 @@ pub(crate) fn audit(parts: &ProofParts, ends: &BTreeMap<u32, u64>) -> Result<(Re
         }
         lanes = open;
     }
-    Ok((auditor.finish(), unfounded))
+    Ok(Audited { report: auditor.finish(), unfounded, relays })
 }
 
 /// A partition being shown: records of `orders`, each followed by the decisions it caused.
@@ -55,13 +65,22 @@ impl Lane {
     }
 
     /// Shows a batch of records and their decisions; false at the end.
-    fn show_batch(&mut self, parts: &ProofParts, auditor: &mut Auditor) -> Result<bool, ProofError> {
+    fn show_batch(
+        &mut self,
+        parts: &ProofParts,
+        auditor: &mut Auditor,
+        relays: &mut Relays,
+    ) -> Result<bool, ProofError> {
         let Some(batch) = self.orders.next()? else { return Ok(false) };
         let end = self.end;
         for record in batch.iter().take_while(|record| record.offset < end) {
             let (offset, time) = (Offset(record.offset), TimeMs(record.time_ms));
             let at = Position { partition: Partition(self.partition), offset, time };
-            auditor.command(at, command(parts, at.partition, &record)?.as_ref());
+            let command = command(parts, at.partition, &record)?;
+            if let Some(Command::Relay(relay)) = &command {
+                relays.note(at.partition, relay);
+            }
+            auditor.command(at, command.as_ref());
             while let Some(decision) = self.take_decision(parts, offset)? {
                 auditor.decision(&decision);
             }

@@ -1,18 +1,17 @@
 //! The appender of the replay: writes nothing, and compares the decisions it is given with those in the log.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use order_codec::Codec;
-use order_log::{
-    Acknowledged, AppendBatch, AppendError, Log, LogAppender, LogError, ReadLimits, RecordBatch, Ticket,
-};
-use order_model::{Decision, Sequence};
+use order_codec::{Codec, DecodeError};
+use order_log::{Acknowledged, AppendBatch, AppendError, Log, LogAppender, LogError, ReadLimits, Ticket};
+use order_model::{Command, Partition, Sequence};
 use order_worker::Topics;
 
-use crate::cursor::Cursor;
 use crate::error::ProofError;
+use crate::published::Published;
+use crate::relays::Relays;
 
 /// How the published decisions of a partition compare with those of a replay.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -27,6 +26,10 @@ pub struct Comparison {
     pub missing: u64,
     /// Published again under a number seen before, and dropped.
     pub repeated: u64,
+    /// Of those, published again and saying something else.
+    pub contradicting: u64,
+    /// Published, and made by no replay: of a record that has been replayed, or that is not in the log.
+    pub extra: u64,
     /// Published with a number that skips one.
     pub gaps: u64,
 }
@@ -34,160 +37,152 @@ pub struct Comparison {
 impl Comparison {
     /// Whether everything is published and nothing differs.
     pub fn is_equal(&self) -> bool {
-        self.differing == 0 && self.missing == 0 && self.gaps == 0
+        self.differing == 0
+            && self.missing == 0
+            && self.gaps == 0
+            && self.contradicting == 0
+            && self.extra == 0
     }
 }
 
 /// What the appenders of a replay have found, shared by them.
 #[derive(Default)]
 pub(crate) struct Findings {
-    pub(crate) comparisons: Vec<Comparison>,
-    pub(crate) dead_letters: u64,
+    /// Each partition by itself, so that threads do not wait for each other.
+    lanes: Vec<Mutex<Lane>>,
+    /// Partition and offset of each record that got a dead letter.
+    pub(crate) dead_letters: Mutex<BTreeSet<(u32, u64)>>,
+    pub(crate) relays: Mutex<Relays>,
 }
 
-/// Decisions of a partition as they were published, each number once.
-struct Published {
-    cursor: Cursor,
-    batch: Option<(RecordBatch, usize)>,
-    latest: Sequence,
+/// The published decisions of a partition, and how they compare so far.
+#[derive(Default)]
+struct Lane {
+    published: Option<Published>,
+    comparison: Comparison,
+}
+
+/// Where published decisions are read from.
+#[derive(Clone)]
+pub(crate) struct Source {
+    pub(crate) log: Arc<dyn Log>,
+    pub(crate) codec: Codec,
+    pub(crate) topics: Topics,
+    pub(crate) limits: ReadLimits,
+}
+
+impl Findings {
+    pub(crate) fn new(partitions: usize) -> Self {
+        let lanes = (0..partitions).map(|_| Mutex::default()).collect();
+        Self { lanes, ..Self::default() }
+    }
+
+    /// Reads what is left of a partition when the replay has reached `end` of its records, and says how it compares.
+    pub(crate) fn close(&self, source: &Source, partition: u32, end: u64) -> Result<Comparison, ProofError> {
+        let Some(mut lane) = self.lane(partition) else { return Ok(Comparison::default()) };
+        lane.open(source, partition)?;
+        // After the end of the decisions is fixed: a worker may go on deciding, but only what is there.
+        let orders = source.log.bounds(&source.topics.orders, partition)?.end;
+        let Lane { published, comparison } = &mut *lane;
+        let Some(published) = published else { return Ok(*comparison) };
+        while let Some((_, decision)) = published.next(&source.codec, comparison)? {
+            let is_later = (end..orders).contains(&decision.offset.0);
+            comparison.extra += u64::from(!is_later);
+        }
+        Ok(*comparison)
+    }
+
+    fn lane(&self, partition: u32) -> Option<MutexGuard<'_, Lane>> {
+        let index = usize::try_from(partition).ok()?;
+        self.lanes.get(index).map(|lane| lane.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Lane {
+    fn open(&mut self, source: &Source, partition: u32) -> Result<(), ProofError> {
+        if self.published.is_none() {
+            let Source { log, topics, limits, .. } = source;
+            self.published = Some(Published::open(log.as_ref(), topics, partition, *limits)?);
+        }
+        Ok(())
+    }
+
+    fn compare(&mut self, source: &Source, partition: u32, mine: &[u8]) -> Result<(), ProofError> {
+        self.open(source, partition)?;
+        let Self { published: Some(published), comparison: found } = self else { return Ok(()) };
+        let Some((value, decision)) = published.next(&source.codec, found)? else {
+            found.missing += 1;
+            return Ok(());
+        };
+        // Written with another version of the schema, the same decision has other bytes.
+        if value == mine || source.codec.decision_from(mine).is_ok_and(|mine| mine == decision) {
+            found.equal += 1;
+        } else {
+            found.differing += 1;
+            found.first_differing = found.first_differing.or(Some(decision.sequence));
+        }
+        Ok(())
+    }
 }
 
 /// An appender that compares.
 pub(crate) struct ComparingAppender {
-    log: Arc<dyn Log>,
-    codec: Codec,
-    topics: Topics,
-    limits: ReadLimits,
-    published: Vec<Option<Published>>,
-    findings: Arc<Mutex<Findings>>,
+    source: Source,
+    findings: Arc<Findings>,
     last: u64,
     unreported: VecDeque<Ticket>,
 }
 
 impl ComparingAppender {
-    pub(crate) fn new(
-        log: Arc<dyn Log>,
-        codec: Codec,
-        topics: Topics,
-        limits: ReadLimits,
-        findings: Arc<Mutex<Findings>>,
-    ) -> Self {
-        Self {
-            log,
-            codec,
-            topics,
-            limits,
-            published: Vec::new(),
-            findings,
-            last: 0,
-            unreported: VecDeque::new(),
-        }
+    pub(crate) fn new(source: Source, findings: Arc<Findings>) -> Self {
+        Self { source, findings, last: 0, unreported: VecDeque::new() }
     }
 
-    fn compare(&mut self, batch: &AppendBatch) -> Result<(), ProofError> {
+    fn compare(&self, batch: &AppendBatch) -> Result<(), ProofError> {
         for record in batch.iter() {
-            let mut found = Comparison::default();
-            let mine = record.value.unwrap_or_default();
-            let theirs = self.next_published(record.partition, &mut found)?;
-            match theirs {
-                None => found.missing += 1,
-                Some((value, decision)) => {
-                    // Written with another version of the schema, the same decision has other bytes.
-                    let same =
-                        value == mine || self.codec.decision_from(mine).is_ok_and(|mine| mine == decision);
-                    if same {
-                        found.equal += 1;
-                    } else {
-                        found.differing += 1;
-                        found.first_differing = Some(decision.sequence);
-                    }
-                }
+            if let Some(mut lane) = self.findings.lane(record.partition) {
+                lane.compare(&self.source, record.partition, record.value.unwrap_or_default())?;
             }
-            self.note(record.partition, found);
         }
         Ok(())
     }
 
-    fn note(&self, partition: u32, found: Comparison) {
-        let mut findings = self.findings.lock().unwrap_or_else(PoisonError::into_inner);
-        let index = usize::try_from(partition).unwrap_or_default();
-        let Some(sum) = findings.comparisons.get_mut(index) else { return };
-        sum.equal += found.equal;
-        sum.differing += found.differing;
-        sum.missing += found.missing;
-        sum.repeated += found.repeated;
-        sum.gaps += found.gaps;
-        sum.first_differing = sum.first_differing.or(found.first_differing);
+    fn note_dead_letters(&self, batch: &AppendBatch) -> Result<(), DecodeError> {
+        let mut letters = self.findings.dead_letters.lock().unwrap_or_else(PoisonError::into_inner);
+        for record in batch.iter() {
+            let letter = self.source.codec.dead_letter_from(record.value.unwrap_or_default())?;
+            letters.insert((letter.partition, letter.offset));
+        }
+        Ok(())
     }
 
-    /// The next published decision with a new number.
-    fn next_published(
-        &mut self,
-        partition: u32,
-        found: &mut Comparison,
-    ) -> Result<Option<(Vec<u8>, Decision)>, ProofError> {
-        let topic = Arc::clone(&self.topics.decisions);
-        let index = usize::try_from(partition).unwrap_or_default();
-        if self.published.len() <= index {
-            self.published.resize_with(index + 1, || None);
-        }
-        let Some(slot) = self.published.get_mut(index) else { return Ok(None) };
-        if slot.is_none() {
-            let end = self.log.bounds(&topic, partition)?.end;
-            let cursor = Cursor::open(self.log.as_ref(), &topic, partition, end, self.limits)?;
-            *slot = Some(Published { cursor, batch: None, latest: Sequence(0) });
-        }
-        let Some(published) = slot else { return Ok(None) };
-        while let Some((offset, value)) = published.next_record()? {
-            let decision = self.codec.decision_from(&value).map_err(|source| ProofError::Decision {
-                topic: topic.to_string(),
-                partition,
-                offset,
-                source,
-            })?;
-            if decision.sequence <= published.latest {
-                found.repeated += 1;
-                continue;
+    /// Relays have to be in the log already, where the replay reads them; ticks would change it.
+    fn note_relays(&self, batch: &AppendBatch) -> Result<(), DecodeError> {
+        let mut relays = self.findings.relays.lock().unwrap_or_else(PoisonError::into_inner);
+        for record in batch.iter() {
+            if let Command::Relay(relay) = self.source.codec.command_from(record.value.unwrap_or_default())? {
+                relays.note(Partition(record.partition), &relay);
             }
-            if decision.sequence != published.latest.next() {
-                found.gaps += 1;
-            }
-            published.latest = decision.sequence;
-            return Ok(Some((value, decision)));
         }
-        Ok(None)
+        Ok(())
     }
 }
 
-impl Published {
-    fn next_record(&mut self) -> Result<Option<(u64, Vec<u8>)>, ProofError> {
-        loop {
-            if let Some((batch, index)) = &mut self.batch
-                && let Some(record) = batch.get(*index)
-            {
-                *index += 1;
-                return Ok(Some((record.offset, record.value.unwrap_or_default().to_vec())));
-            }
-            match self.cursor.next()? {
-                Some(batch) => self.batch = Some((batch, 0)),
-                None => return Ok(None),
-            }
-        }
-    }
+/// The replay ends with the error of its appender.
+fn failed(doing: &str, error: &dyn std::error::Error) -> AppendError {
+    LogError::Failed { context: doing.to_owned(), detail: error.to_string() }.into()
 }
 
 impl LogAppender for ComparingAppender {
     fn append(&mut self, batch: AppendBatch) -> Result<Ticket, AppendError> {
-        if *batch.topic() == self.topics.decisions {
-            self.compare(&batch).map_err(|error| LogError::Failed {
-                context: "comparing decisions".to_owned(),
-                detail: error.to_string(),
-            })?;
-        } else if *batch.topic() == self.topics.dead_letters {
-            let mut findings = self.findings.lock().unwrap_or_else(PoisonError::into_inner);
-            findings.dead_letters += u64::try_from(batch.len()).unwrap_or_default();
+        let topics = &self.source.topics;
+        if *batch.topic() == topics.decisions {
+            self.compare(&batch).map_err(|error| failed("comparing decisions", &error))?;
+        } else if *batch.topic() == topics.dead_letters {
+            self.note_dead_letters(&batch).map_err(|error| failed("noting dead letters", &error))?;
+        } else if *batch.topic() == topics.orders {
+            self.note_relays(&batch).map_err(|error| failed("noting relays", &error))?;
         }
-        // Relays are in the log already, where the replay reads them; ticks would change it.
         self.last += 1;
         self.unreported.push_back(Ticket(self.last));
         Ok(Ticket(self.last))

@@ -8,8 +8,12 @@ use crate::ProofParts;
 use crate::cursor::Cursor;
 use crate::error::ProofError;
 
-/// How many records before `ends` have a dead letter.
-pub(crate) fn count(parts: &ProofParts, ends: &BTreeMap<u32, u64>) -> Result<u64, ProofError> {
+/// Partition and offset of each record before `ends` that has a dead letter.
+pub(crate) fn written(
+    parts: &ProofParts,
+    ends: &BTreeMap<u32, u64>,
+) -> Result<BTreeSet<(u32, u64)>, ProofError> {
+    let orders = &*parts.topics.orders;
     let topic = &parts.topics.dead_letters;
     let mut records = BTreeSet::new();
     for partition in 0..parts.log.partitions(topic)? {
@@ -18,7 +22,10 @@ pub(crate) fn count(parts: &ProofParts, ends: &BTreeMap<u32, u64>) -> Result<u64
         while let Some(batch) = cursor.next()? {
             for record in batch.iter() {
                 match parts.codec.dead_letter_from(record.value.unwrap_or_default()) {
-                    Ok(letter) if ends.get(&letter.partition).is_some_and(|end| letter.offset < *end) => {
+                    Ok(letter)
+                        if letter.topic == orders
+                            && ends.get(&letter.partition).is_some_and(|end| letter.offset < *end) =>
+                    {
                         records.insert((letter.partition, letter.offset));
                     }
                     // Another topic's, a later one's, or somebody else's record: not what is counted.
@@ -28,5 +35,5 @@ pub(crate) fn count(parts: &ProofParts, ends: &BTreeMap<u32, u64>) -> Result<u64
             }
         }
     }
-    Ok(u64::try_from(records.len()).unwrap_or(u64::MAX))
+    Ok(records)
 }

@@ -14,6 +14,8 @@ mod comparing;
 mod cursor;
 mod dead_letters;
 mod error;
+mod published;
+mod relays;
 mod replay;
 mod shadow;
 
@@ -58,6 +60,8 @@ pub struct Proof {
     pub dead_letters: u64,
     /// How many of those have no dead letter in the log.
     pub dead_letters_missing: u64,
+    /// Relays that a ledger sent and the log does not have (yet).
+    pub relays_missing: u64,
     /// Decisions about records that the log does not have: it lost its end.
     pub unfounded: u64,
     /// What the auditor found.
@@ -88,6 +92,7 @@ impl Proof {
         self.partitions.iter().all(same)
             && self.dead_letters_missing == 0
             && self.unfounded == 0
+            && self.relays_missing == 0
             && self.audit.holds()
     }
 }
@@ -95,14 +100,19 @@ impl Proof {
 /// Proves a log. Blocks; uses `parts.threads` threads and one more.
 pub fn prove(parts: &ProofParts) -> Result<Proof, ProofError> {
     let replayed = replay::replay(parts)?;
-    let written = dead_letters::count(parts, &replayed.ends)?;
-    let (audit, unfounded) = audit::audit(parts, &replayed.ends)?;
+    let written = dead_letters::written(parts, &replayed.ends)?;
+    let audited = audit::audit(parts, &replayed.ends)?;
     Ok(Proof {
         certificate: replayed.certificate,
-        dead_letters: replayed.dead_letters,
-        dead_letters_missing: replayed.dead_letters.saturating_sub(written),
+        dead_letters: count(replayed.dead_letters.len()),
+        dead_letters_missing: count(replayed.dead_letters.difference(&written).count()),
+        relays_missing: replayed.relays.missing_from(&audited.relays),
         partitions: replayed.partitions,
-        unfounded,
-        audit,
+        unfounded: audited.unfounded,
+        audit: audited.report,
     })
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
 }

@@ -1,6 +1,7 @@
 //! The replay: the worker's own threads and dataflows over the raw topic.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem::take;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,8 +9,9 @@ use order_core::{Certificate, combine};
 use order_model::TimeMs;
 use order_worker::{Stop, WorkerEvent, WorkerOptions, WorkerParts, run};
 
-use crate::comparing::{Comparison, Findings};
+use crate::comparing::{Findings, Source};
 use crate::error::ProofError;
+use crate::relays::Relays;
 use crate::shadow::ShadowLog;
 use crate::{PartitionProof, ProofParts};
 
@@ -17,23 +19,24 @@ use crate::{PartitionProof, ProofParts};
 pub(crate) struct Replayed {
     pub(crate) partitions: Vec<PartitionProof>,
     pub(crate) certificate: Certificate,
-    pub(crate) dead_letters: u64,
+    /// Partition and offset of each record that could not be read or trusted.
+    pub(crate) dead_letters: BTreeSet<(u32, u64)>,
+    /// Relays the ledgers sent each other.
+    pub(crate) relays: Relays,
     /// Where each partition ended when the proof began.
     pub(crate) ends: BTreeMap<u32, u64>,
 }
 
 pub(crate) fn replay(parts: &ProofParts) -> Result<Replayed, ProofError> {
     let ends = ends(parts)?;
-    let comparisons = vec![Comparison::default(); ends.len()];
-    let findings = Arc::new(Mutex::new(Findings { comparisons, dead_letters: 0 }));
-    let log = ShadowLog {
+    let findings = Arc::new(Findings::new(ends.len()));
+    let source = Source {
         log: Arc::clone(&parts.log),
         codec: parts.codec.clone(),
         topics: parts.topics.clone(),
         limits: parts.batch,
-        ends: ends.clone(),
-        findings: Arc::clone(&findings),
     };
+    let log = ShadowLog { source: source.clone(), ends: ends.clone(), findings: Arc::clone(&findings) };
     let stop = Stop::new();
     let worker = WorkerParts {
         log: Arc::new(log),
@@ -50,23 +53,22 @@ pub(crate) fn replay(parts: &ProofParts) -> Result<Replayed, ProofError> {
         batch: parts.batch,
     };
     let summary = run(&worker, &options, &stop)?;
-    let findings = findings.lock().unwrap_or_else(PoisonError::into_inner);
-    let partitions: Vec<PartitionProof> = summary
-        .partitions
-        .iter()
-        .zip(&findings.comparisons)
-        .map(|(partition, comparison)| PartitionProof {
+    let mut partitions = Vec::with_capacity(summary.partitions.len());
+    for partition in &summary.partitions {
+        let end = ends.get(&partition.partition).copied().unwrap_or_default();
+        partitions.push(PartitionProof {
             partition: partition.partition,
             records: partition.tally.records,
             decisions: partition.tally.decisions,
             certificate: partition.certificate,
-            comparison: *comparison,
+            comparison: findings.close(&source, partition.partition, end)?,
             relay_gaps: partition.tally.relay_gaps,
-        })
-        .collect();
+        });
+    }
     let certificates: Vec<Certificate> = partitions.iter().map(|partition| partition.certificate).collect();
-    let dead_letters = findings.dead_letters;
-    Ok(Replayed { certificate: combine(&certificates), partitions, dead_letters, ends })
+    let dead_letters = take(&mut *findings.dead_letters.lock().unwrap_or_else(PoisonError::into_inner));
+    let relays = take(&mut *findings.relays.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok(Replayed { certificate: combine(&certificates), partitions, dead_letters, relays, ends })
 }
 
 fn ends(parts: &ProofParts) -> Result<BTreeMap<u32, u64>, ProofError> {

@@ -2,32 +2,27 @@
 //! compared.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use order_codec::Codec;
 use order_log::{
     Bounds, Log, LogAppender, LogError, LogReader, Polled, ReadLimits, RecordBatch, RecordBatchBuilder,
     TopicFinding, TopicSpec,
 };
-use order_worker::Topics;
 
-use crate::comparing::{ComparingAppender, Findings};
+use crate::comparing::{ComparingAppender, Findings, Source};
 
 /// The log behind a [`crate::prove`].
 pub(crate) struct ShadowLog {
-    pub(crate) log: Arc<dyn Log>,
-    pub(crate) codec: Codec,
-    pub(crate) topics: Topics,
-    pub(crate) limits: ReadLimits,
+    pub(crate) source: Source,
     /// Where each partition of `orders` ends, as far as the proof goes.
     pub(crate) ends: BTreeMap<u32, u64>,
-    pub(crate) findings: Arc<Mutex<Findings>>,
+    pub(crate) findings: Arc<Findings>,
 }
 
 impl Log for ShadowLog {
     fn describe(&self) -> String {
-        self.log.describe()
+        self.source.log.describe()
     }
 
     fn create_topics(&self, _specs: &[TopicSpec]) -> Result<Vec<String>, LogError> {
@@ -35,41 +30,35 @@ impl Log for ShadowLog {
     }
 
     fn check_topics(&self, specs: &[TopicSpec]) -> Result<Vec<TopicFinding>, LogError> {
-        self.log.check_topics(specs)
+        self.source.log.check_topics(specs)
     }
 
     fn partitions(&self, topic: &str) -> Result<u32, LogError> {
-        self.log.partitions(topic)
+        self.source.log.partitions(topic)
     }
 
     fn bounds(&self, topic: &str, partition: u32) -> Result<Bounds, LogError> {
-        if topic == &*self.topics.decisions {
+        if topic == &*self.source.topics.decisions {
             return Ok(Bounds { start: 0, end: 0 });
         }
-        self.log.bounds(topic, partition)
+        self.source.log.bounds(topic, partition)
     }
 
     fn reader(&self, topic: &str, limits: ReadLimits) -> Result<Box<dyn LogReader>, LogError> {
-        self.log.reader(topic, limits)
+        self.source.log.reader(topic, limits)
     }
 
     fn member(&self, topic: &str, _group: &str, limits: ReadLimits) -> Result<Box<dyn LogReader>, LogError> {
         let assigned = Some(self.ends.keys().copied().collect());
         Ok(Box::new(ShadowReader {
-            reader: self.log.reader(topic, limits)?,
+            reader: self.source.log.reader(topic, limits)?,
             ends: self.ends.clone(),
             assigned,
         }))
     }
 
     fn appender(&self) -> Result<Box<dyn LogAppender>, LogError> {
-        Ok(Box::new(ComparingAppender::new(
-            Arc::clone(&self.log),
-            self.codec.clone(),
-            self.topics.clone(),
-            self.limits,
-            Arc::clone(&self.findings),
-        )))
+        Ok(Box::new(ComparingAppender::new(self.source.clone(), Arc::clone(&self.findings))))
     }
 }
 

@@ -56,7 +56,15 @@ const EDGES: [(&str, &[&str]); 16] = [
     ),
     (
         "order-bench",
-        &["order-model", "order-codec", "order-log", "order-worker", "order-audit", "order-traffic", "testbed"],
+        &[
+            "order-model",
+            "order-codec",
+            "order-log",
+            "order-worker",
+            "order-audit",
+            "order-traffic",
+            "testbed",
+        ],
     ),
     ("bench", &["order-model", "order-core", "order-codec", "order-log", "order-traffic"]),
 ];

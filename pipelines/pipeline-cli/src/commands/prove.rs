@@ -34,6 +34,9 @@ struct ProofView {
     certificate: String,
     #[serde(flatten)]
     numbers: Numbers,
+    relays_missing: u64,
+    dead_letters_missing: u64,
+    unfounded: u64,
     partitions: Vec<PartitionView>,
     broken: Vec<String>,
 }
@@ -46,6 +49,8 @@ struct PartitionView {
     equal: u64,
     differing: u64,
     first_differing: Option<u64>,
+    contradicting: u64,
+    extra: u64,
     missing: u64,
     repeated: u64,
     gaps: u64,
@@ -63,6 +68,8 @@ impl From<&PartitionProof> for PartitionView {
             equal: found.equal,
             differing: found.differing,
             first_differing: found.first_differing.map(|sequence| sequence.0),
+            contradicting: found.contradicting,
+            extra: found.extra,
             missing: found.missing,
             repeated: found.repeated,
             gaps: found.gaps,
@@ -116,6 +123,9 @@ fn show(format: Format, proof: &Proof) -> Result<()> {
         proved: proof.holds(),
         certificate: proof.certificate.to_string(),
         numbers: Numbers::of(proof),
+        relays_missing: proof.relays_missing,
+        dead_letters_missing: proof.dead_letters_missing,
+        unfounded: proof.unfounded,
         partitions: proof.partitions.iter().map(PartitionView::from).collect(),
         broken: proof.audit.broken.iter().map(|(law, count)| format!("{law}: {count}")).collect(),
     };
@@ -142,6 +152,9 @@ pub(crate) fn in_words(proof: &Proof) -> String {
         (sum(|partition| partition.comparison.missing), "not in the log (a worker has not got there yet)"),
         (sum(|partition| partition.comparison.gaps), "gaps in the numbers"),
         (sum(|partition| partition.relay_gaps), "gaps in the relays"),
+        (sum(|partition| partition.comparison.contradicting), "repeats that contradict what they repeat"),
+        (sum(|partition| partition.comparison.extra), "decisions no replay makes"),
+        (proof.relays_missing, "relays that were sent and are not in the log (yet)"),
         (proof.dead_letters_missing, "unreadable records without a dead letter"),
         (proof.unfounded, "decisions about records that are not in the log (it lost its end)"),
     ];
