@@ -81,7 +81,7 @@ fn codec(criterion: &mut Criterion) {
     let mac = ring.sign(TimeMs(1), Some(sku.as_bytes()), &settled);
     criterion.bench_function("judge a settle", |bench| {
         let record = RawRecord {
-            partition: order_model::Partition(0),
+            partition: Partition(0),
             time: TimeMs(1),
             key: Some(sku.as_bytes()),
             value: Some(&settled),
