@@ -165,13 +165,25 @@ pub fn versions_in_one_place(tree: &Tree) -> Vec<String> {
     found
 }
 
+/// The ends of the paths that `#[path]` attributes name.
+fn included_files(text: &str) -> impl Iterator<Item = &str> {
+    let paths = text.lines().filter_map(|line| line.trim().strip_prefix("#[path = \"")?.strip_suffix("\"]"));
+    paths.map(|path| path.trim_start_matches("../"))
+}
+
 /// Dependencies are used: a member's by its code, the root's by a member.
 pub fn dependencies_are_used(tree: &Tree) -> Vec<String> {
     let manifests = manifests(tree);
     let mut found = Vec::new();
     for manifest in &manifests {
-        let code: Vec<_> =
+        let own: Vec<_> =
             tree.rust().filter(|(path, _)| path.starts_with(&format!("{}/", manifest.folder))).collect();
+        // Tests may include a file of another crate's tests; what that uses, they use.
+        let included: Vec<&str> = own.iter().flat_map(|(_, text)| included_files(text)).collect();
+        let code: Vec<_> = tree
+            .rust()
+            .filter(|file| own.contains(file) || included.iter().any(|end| file.0.ends_with(end)))
+            .collect();
         for kind in ["dependencies", "dev-dependencies"] {
             for (used, _) in manifest.dependencies(kind) {
                 let word = used.replace('-', "_");
