@@ -191,6 +191,12 @@ impl AppendBatch {
         self.bytes.len()
     }
 
+    /// Makes room for so many more records of so many bytes together.
+    pub fn reserve(&mut self, records: usize, bytes: usize) {
+        self.records.reserve(records);
+        self.bytes.reserve(bytes);
+    }
+
     /// Adds a record from finished parts.
     pub fn push(&mut self, partition: u32, key: Option<&[u8]>, value: Option<&[u8]>, headers: Headers<'_>) {
         let payload = write(&mut self.bytes, key, value, headers);

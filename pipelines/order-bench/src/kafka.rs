@@ -52,7 +52,7 @@ impl Default for KafkaBenchOptions {
             warmup_pairs: 1,
             orders: 1_000_000,
             partitions: 4,
-            threads: 1,
+            threads: 2,
             listings: 1_000,
             batch_records: 4_096,
             client_properties: BTreeMap::new(),

@@ -65,7 +65,7 @@ impl Default for LatencyOptions {
             seconds: 20,
             warmup_seconds: 10,
             partitions: 4,
-            threads: 1,
+            threads: 2,
             listings: 1_000,
             batch_records: 4_096,
             client_properties: BTreeMap::new(),

@@ -26,13 +26,34 @@ pub struct Decider {
     resume: Resume,
     topic: Rc<str>,
     tally: Rc<Cell<Tally>>,
+    spare: SpareEffects,
+}
+
+/// Effects that were encoded: their memory is used again. It is large, and the system would clear it anew for each batch.
+#[derive(Clone, Default)]
+pub(crate) struct SpareEffects(Rc<RefCell<Vec<Effects>>>);
+
+impl SpareEffects {
+    pub(crate) fn give(&self, mut effects: Effects) {
+        effects.clear();
+        self.0.borrow_mut().push(effects);
+    }
+
+    fn take(&self) -> Effects {
+        self.0.borrow_mut().pop().unwrap_or_default()
+    }
 }
 
 impl Decider {
     /// Decides on `ledger`, leaving out what `resume` says is published. `topic` is the name of the topic the
     /// commands lie on, for dead letters.
     pub fn new(ledger: Rc<RefCell<Ledger>>, resume: Resume, topic: Rc<str>, tally: Rc<Cell<Tally>>) -> Self {
-        Self { ledger, resume, topic, tally }
+        Self { ledger, resume, topic, tally, spare: SpareEffects::default() }
+    }
+
+    /// Where to give effects that are done with.
+    pub(crate) fn spare(&self) -> SpareEffects {
+        self.spare.clone()
     }
 
     /// Decides a batch.
@@ -41,7 +62,9 @@ impl Decider {
         let mut ledger = ledger.borrow_mut();
         let mut tally = self.tally.get();
         let partition = batch.records.partition();
-        let (mut effects, mut dead_letters) = (Effects::default(), Vec::new());
+        let (mut effects, mut dead_letters) = (self.spare.take(), Vec::new());
+        // Most commands make one decision.
+        effects.decisions.reserve(batch.commands.len());
         for (index, (record, command)) in batch.records.iter().zip(&batch.commands).enumerate() {
             if index % Ledger::WARMED_TOGETHER == 0 {
                 let upcoming = batch.commands.iter().skip(index).take(Ledger::WARMED_TOGETHER);

@@ -11,9 +11,13 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::Operator;
 
 use crate::Clock;
+use crate::decide::SpareEffects;
 use crate::failure::{FailureCell, FlowError};
 use crate::message::{DecidedBatch, EncodedBatch};
 use crate::topics::Topics;
+
+/// Room set aside for a decision about one line.
+const DECISION_BYTES_USUAL: usize = 112;
 
 /// Encodes the effects of a partition.
 pub struct Encoder {
@@ -45,6 +49,7 @@ impl Encoder {
 
     fn decisions(&self, decisions: &[Decision]) -> AppendBatch {
         let mut batch = AppendBatch::new(Arc::clone(&self.topics.decisions));
+        batch.reserve(decisions.len(), decisions.len() * DECISION_BYTES_USUAL);
         for decision in decisions {
             batch.push_with(self.partition, None, |bytes| self.codec.decision_to(decision, bytes));
         }
@@ -83,6 +88,7 @@ impl Encoder {
 pub(crate) fn encode<'scope>(
     stream: Stream<'scope, u64, Vec<DecidedBatch>>,
     encoder: Encoder,
+    spare: SpareEffects,
     failure: FailureCell,
 ) -> Stream<'scope, u64, Vec<EncodedBatch>> {
     stream.unary::<CapacityContainerBuilder<_>, _, _, _>(Pipeline, "Encode", |_capability, _info| {
@@ -93,6 +99,7 @@ pub(crate) fn encode<'scope>(
                         Ok(encoded) => output.session(&time).give(encoded),
                         Err(error) => failure.set(error),
                     }
+                    spare.give(batch.effects);
                 }
             });
         }

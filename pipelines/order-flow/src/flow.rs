@@ -72,6 +72,7 @@ impl PartitionFlow {
         let probe = ProbeHandle::new();
         let orders: Rc<str> = Rc::from(&*parts.topics.orders);
         let decider = Decider::new(Rc::clone(&ledger), parts.resume, orders, Rc::clone(&tally));
+        let spare = decider.spare();
         let (codec, ring, clock) = (parts.codec, parts.ring, parts.clock);
         let encoder = Encoder::new(partition, parts.topics, codec.clone(), ring.clone(), Rc::clone(&clock));
         let (mut decode_waker, mut publish_waker) = (None, None);
@@ -80,7 +81,7 @@ impl PartitionFlow {
             let batches = read(scope, Rc::clone(&inbox), parts.start);
             let decoded = decode(batches, codec, ring, clock, &mut decode_waker);
             let decided = decide(decoded, decider, failure.clone());
-            let encoded = encode(decided, encoder, failure.clone());
+            let encoded = encode(decided, encoder, spare, failure.clone());
             publish(encoded, partition, parts.publisher, failure.clone(), &mut publish_waker)
                 .probe_with(&probe);
         });
