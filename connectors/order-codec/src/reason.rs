@@ -72,6 +72,8 @@ listed! {
     MacKeyUnknown = 13, "mac_key_unknown";
     /// The MAC is not that of the record.
     MacWrong = 14, "mac_wrong";
+    /// The decision was read, and the target of a sink will never take it; the detail says why.
+    Refused = 15, "refused";
 }
 
 listed! {
@@ -81,10 +83,24 @@ listed! {
     Decode = 1, "decode";
     /// While its right to say what it says was being checked.
     Authenticate = 2, "authenticate";
+    /// On the way from `decisions` to DynamoDB.
+    SinkDynamodb = 3, "sink-dynamodb";
+    /// On the way from `decisions` to ClickHouse.
+    SinkClickhouse = 4, "sink-clickhouse";
+    /// On the way from `decisions` to people.
+    SinkPush = 5, "sink-push";
+}
+
+impl Stage {
+    /// The stage of the sink called `name`, if there is such a sink.
+    pub fn of_sink(name: &str) -> Option<Self> {
+        let sink = |stage: &Self| stage.name().strip_prefix("sink-") == Some(name);
+        Self::ALL.iter().copied().find(sink)
+    }
 }
 
 impl DeadLetterReason {
-    /// The stage at which this reason arises.
+    /// The stage at which this reason arises when a command is read. A sink names itself instead ([`Stage::of_sink`]).
     pub const fn stage(self) -> Stage {
         match self {
             Self::MacMissing | Self::MacKeyUnknown | Self::MacWrong => Stage::Authenticate,
@@ -106,6 +122,8 @@ mod tests {
         for stage in Stage::ALL {
             assert_eq!(Stage::from_name(stage.name()), Some(*stage));
         }
+        assert_eq!(Stage::of_sink("push"), Some(Stage::SinkPush));
+        assert_eq!(["sink-push", "decode"].map(Stage::of_sink), [None, None]);
         assert_eq!(DeadLetterReason::from_name("other"), None);
     }
 }

@@ -100,7 +100,8 @@ fn reasons_in_precedence_order() {
         assert_eq!(fixture.reason(key, value, mac), reason, "row {row}");
     }
     let tested: Vec<_> = table.iter().map(|(reason, ..)| *reason).collect();
-    for reason in DeadLetterReason::ALL {
+    // Only a sink's target refuses.
+    for reason in DeadLetterReason::ALL.iter().filter(|reason| **reason != DeadLetterReason::Refused) {
         assert!(tested.contains(&reason.name()), "{reason} is not in the table");
     }
 }

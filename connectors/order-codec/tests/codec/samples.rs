@@ -230,5 +230,12 @@ pub(crate) fn dead_letters() -> Vec<(&'static str, DeadLetter)> {
         headers: Vec::new(),
         ..full.clone()
     };
-    vec![("full", full), ("null_value", empty)]
+    let refused = DeadLetter {
+        topic: "decisions".to_owned(),
+        stage: Stage::SinkDynamodb,
+        reason: DeadLetterReason::Refused,
+        detail: "the item is larger than 400 KB".to_owned(),
+        ..full.clone()
+    };
+    vec![("full", full), ("null_value", empty), ("refused", refused)]
 }
