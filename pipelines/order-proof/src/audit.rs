@@ -15,8 +15,6 @@ use crate::relays::Relays;
 /// What the audit came to.
 pub(crate) struct Audited {
     pub(crate) report: Report,
-    /// Decisions about records that the log does not have.
-    pub(crate) unfounded: u64,
     /// Relays that have arrived.
     pub(crate) relays: Relays,
 }
@@ -26,7 +24,7 @@ pub(crate) struct Audited {
 pub(crate) fn audit(parts: &ProofParts, ends: &BTreeMap<u32, u64>) -> Result<Audited, ProofError> {
     let partitions = u32::try_from(ends.len()).unwrap_or(u32::MAX);
     let mut auditor = Auditor::new(partitions);
-    let (mut lanes, mut unfounded, mut relays) = (Vec::new(), 0, Relays::default());
+    let (mut lanes, mut relays) = (Vec::new(), Relays::default());
     for (partition, end) in ends {
         lanes.push(Lane::open(parts, *partition, *end)?);
     }
@@ -35,13 +33,11 @@ pub(crate) fn audit(parts: &ProofParts, ends: &BTreeMap<u32, u64>) -> Result<Aud
         for mut lane in lanes {
             if lane.show_batch(parts, &mut auditor, &mut relays)? {
                 open.push(lane);
-            } else {
-                unfounded += lane.count_unfounded(parts)?;
             }
         }
         lanes = open;
     }
-    Ok(Audited { report: auditor.finish(), unfounded, relays })
+    Ok(Audited { report: auditor.finish(), relays })
 }
 
 /// A partition being shown: records of `orders`, each followed by the decisions it caused.
@@ -86,17 +82,6 @@ impl Lane {
             }
         }
         Ok(true)
-    }
-
-    /// How many of the decisions that are left are about records that are not in the log. A worker may go on deciding
-    /// while we look: so the end of the records is asked for after the decisions were read.
-    fn count_unfounded(&mut self, parts: &ProofParts) -> Result<u64, ProofError> {
-        let mut left = Vec::new();
-        while let Some(decision) = self.take_decision(parts, Offset(u64::MAX))? {
-            left.push(decision.offset);
-        }
-        let end = parts.log.bounds(&parts.topics.orders, self.partition)?.end;
-        Ok(left.iter().fold(0, |count, offset| count + u64::from(offset.0 >= end)))
     }
 
     /// The next decision, if it was caused by the record at `offset` or an earlier one. Repeats are passed on: the

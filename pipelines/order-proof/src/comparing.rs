@@ -1,6 +1,6 @@
 //! The appender of the replay: writes nothing, and compares the decisions it is given with those in the log.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use order_log::{Acknowledged, AppendBatch, AppendError, Log, LogAppender, LogErr
 use order_model::{Command, Partition, Sequence};
 use order_worker::Topics;
 
+use crate::dead_letters::DeadLetters;
 use crate::error::ProofError;
 use crate::published::Published;
 use crate::relays::Relays;
@@ -28,7 +29,8 @@ pub struct Comparison {
     pub repeated: u64,
     /// Of those, published again and saying something else.
     pub contradicting: u64,
-    /// Published, and made by no replay: of a record that has been replayed, or that is not in the log.
+    /// Published, and made by no replay: about a record that has been replayed and does not lead to it, or about one
+    /// that is not in the log, which lost its end.
     pub extra: u64,
     /// Published with a number that skips one.
     pub gaps: u64,
@@ -50,8 +52,7 @@ impl Comparison {
 pub(crate) struct Findings {
     /// Each partition by itself, so that threads do not wait for each other.
     lanes: Vec<Mutex<Lane>>,
-    /// Partition and offset of each record that got a dead letter.
-    pub(crate) dead_letters: Mutex<BTreeSet<(u32, u64)>>,
+    pub(crate) dead_letters: Mutex<DeadLetters>,
     pub(crate) relays: Mutex<Relays>,
 }
 
@@ -151,7 +152,7 @@ impl ComparingAppender {
         let mut letters = self.findings.dead_letters.lock().unwrap_or_else(PoisonError::into_inner);
         for record in batch.iter() {
             let letter = self.source.codec.dead_letter_from(record.value.unwrap_or_default())?;
-            letters.insert((letter.partition, letter.offset));
+            letters.note(&self.source.codec, letter);
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ mod audit;
 mod comparing;
 mod cursor;
 mod dead_letters;
+mod digest;
 mod error;
 mod published;
 mod relays;
@@ -60,10 +61,12 @@ pub struct Proof {
     pub dead_letters: u64,
     /// How many of those have no dead letter in the log.
     pub dead_letters_missing: u64,
+    /// Dead letters in the log that the replay does not write: of records that can be read, or that are not there.
+    pub dead_letters_extra: u64,
+    /// Dead letters in the log that say something else than the replay's: another reason, another record.
+    pub dead_letters_changed: u64,
     /// Relays that a ledger sent and the log does not have (yet).
     pub relays_missing: u64,
-    /// Decisions about records that the log does not have: it lost its end.
-    pub unfounded: u64,
     /// What the auditor found.
     pub audit: order_audit::Report,
 }
@@ -91,7 +94,8 @@ impl Proof {
         let same = |partition: &PartitionProof| partition.comparison.is_equal() && partition.relay_gaps == 0;
         self.partitions.iter().all(same)
             && self.dead_letters_missing == 0
-            && self.unfounded == 0
+            && self.dead_letters_extra == 0
+            && self.dead_letters_changed == 0
             && self.relays_missing == 0
             && self.audit.holds()
     }
@@ -100,15 +104,16 @@ impl Proof {
 /// Proves a log. Blocks; uses `parts.threads` threads and one more.
 pub fn prove(parts: &ProofParts) -> Result<Proof, ProofError> {
     let replayed = replay::replay(parts)?;
-    let written = dead_letters::written(parts, &replayed.ends)?;
+    let letters = replayed.dead_letters.compare(parts, &replayed.ends)?;
     let audited = audit::audit(parts, &replayed.ends)?;
     Ok(Proof {
         certificate: replayed.certificate,
-        dead_letters: count(replayed.dead_letters.len()),
-        dead_letters_missing: count(replayed.dead_letters.difference(&written).count()),
+        dead_letters: replayed.dead_letters.len(),
+        dead_letters_missing: letters.missing,
+        dead_letters_extra: letters.extra,
+        dead_letters_changed: letters.changed,
         relays_missing: replayed.relays.missing_from(&audited.relays),
         partitions: replayed.partitions,
-        unfounded: audited.unfounded,
         audit: audited.report,
     })
 }

@@ -7,12 +7,8 @@ use order_worker::Topics;
 
 use crate::comparing::Comparison;
 use crate::cursor::Cursor;
+use crate::digest::{Digest, digest};
 use crate::error::ProofError;
-
-/// Bytes of a digest: enough that nobody finds two decisions with the same one.
-const DIGEST_BYTES: usize = 16;
-
-type Digest = [u8; DIGEST_BYTES];
 
 /// Published decisions being read up to the end their topic had when the reading began.
 pub(crate) struct Published {
@@ -83,9 +79,7 @@ impl Published {
     fn digest(&mut self, codec: &Codec, decision: &Decision) -> Digest {
         self.scratch.clear();
         codec.decision_to(decision, &mut self.scratch);
-        let mut digest = Digest::default();
-        blake3::Hasher::new().update(&self.scratch).finalize_xof().fill(&mut digest);
-        digest
+        digest(&self.scratch)
     }
 
     /// A number that was skipped before it came is a gap already, and has nothing to contradict.

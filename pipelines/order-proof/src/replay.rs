@@ -1,15 +1,16 @@
 //! The replay: the worker's own threads and dataflows over the raw topic.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::mem::take;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use order_core::{Certificate, combine};
 use order_model::TimeMs;
-use order_worker::{Stop, WorkerEvent, WorkerOptions, WorkerParts, run};
+use order_worker::{Stop, StopLevel, WorkerEvent, WorkerOptions, WorkerParts, run};
 
 use crate::comparing::{Findings, Source};
+use crate::dead_letters::DeadLetters;
 use crate::error::ProofError;
 use crate::relays::Relays;
 use crate::shadow::ShadowLog;
@@ -19,8 +20,8 @@ use crate::{PartitionProof, ProofParts};
 pub(crate) struct Replayed {
     pub(crate) partitions: Vec<PartitionProof>,
     pub(crate) certificate: Certificate,
-    /// Partition and offset of each record that could not be read or trusted.
-    pub(crate) dead_letters: BTreeSet<(u32, u64)>,
+    /// What is said of each record that could not be read or trusted.
+    pub(crate) dead_letters: DeadLetters,
     /// Relays the ledgers sent each other.
     pub(crate) relays: Relays,
     /// Where each partition ended when the proof began.
@@ -85,28 +86,25 @@ fn watch(
 ) -> impl Fn(WorkerEvent) + Send + Sync + use<> {
     let mut open = ends.clone();
     open.retain(|_, end| *end > 0);
-    let waiting_for_assignment = open.is_empty();
     let state = Mutex::new((open, BTreeMap::new(), ends.len()));
     let done = AtomicU64::new(0);
     move |event| {
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
         let (open, reached, unassigned) = &mut *state;
         match event {
-            WorkerEvent::Assigned { .. } => {
-                *unassigned = unassigned.saturating_sub(1);
-                if waiting_for_assignment && *unassigned == 0 {
-                    stop.ask();
-                }
-            }
+            WorkerEvent::Assigned { .. } => *unassigned = unassigned.saturating_sub(1),
             WorkerEvent::Durable { partition, offset } => {
                 let before = reached.insert(partition, offset).unwrap_or_default();
                 progress(done.fetch_add(offset.saturating_sub(before), Ordering::Relaxed) + offset - before);
-                let at_end = open.get(&partition).is_some_and(|end| offset >= *end);
-                if at_end && open.remove(&partition).is_some() && open.is_empty() {
-                    stop.ask();
+                if open.get(&partition).is_some_and(|end| offset >= *end) {
+                    open.remove(&partition);
                 }
             }
             WorkerEvent::Released(_) => {}
+        }
+        // A partition that has not begun would be missing from the proof, though there be nothing to read in it.
+        if open.is_empty() && *unassigned == 0 && stop.level() == StopLevel::Run {
+            stop.ask();
         }
     }
 }

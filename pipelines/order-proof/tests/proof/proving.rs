@@ -13,9 +13,9 @@ use order_worker::Topics;
 use crate::sale::{DEAD_LETTERS, DECISIONS, ORDERS, SECRET, Sale, values};
 
 /// Partitions of the sale.
-const PARTITIONS: u32 = 3;
+pub const PARTITIONS: u32 = 3;
 
-fn prove_with(sale: &Sale, threads: usize, records_max: usize) -> Proof {
+pub fn prove_with(sale: &Sale, threads: usize, records_max: usize) -> Proof {
     let parts = ProofParts {
         log: Arc::new(sale.log.clone()),
         codec: sale.codec.clone(),
@@ -29,14 +29,14 @@ fn prove_with(sale: &Sale, threads: usize, records_max: usize) -> Proof {
 }
 
 /// A sale that is decided, paid for and over.
-fn decided() -> Sale {
+pub fn decided() -> Sale {
     let sale = Sale::of(500, PARTITIONS);
     sale.decide();
     sale
 }
 
 /// The log of a decided sale, with one partition of one topic changed.
-fn with(topic: &str, partition: u32, change: impl FnOnce(&Sale, &mut Vec<MemoryRecord>)) -> Sale {
+pub fn with(topic: &str, partition: u32, change: impl FnOnce(&Sale, &mut Vec<MemoryRecord>)) -> Sale {
     let good = decided();
     let changed = Sale::empty(PARTITIONS);
     let mut change = Some(change);
@@ -98,25 +98,6 @@ fn without_keys_there_is_a_verdict_all_the_same() {
 }
 
 #[test]
-fn every_doubt_alone_is_enough() {
-    let good = prove_with(&Sale::empty(PARTITIONS), 1, 64);
-    let doubts: [fn(&mut Proof); 7] = [
-        |proof| proof.partitions[1].comparison.differing = 1,
-        |proof| proof.partitions[1].comparison.missing = 1,
-        |proof| proof.partitions[1].comparison.gaps = 1,
-        |proof| proof.partitions[1].relay_gaps = 1,
-        |proof| proof.dead_letters_missing = 1,
-        |proof| proof.unfounded = 1,
-        |proof| proof.audit.broken.push((Law::Oversold, 1)),
-    ];
-    for (number, doubt) in doubts.into_iter().enumerate() {
-        let mut proof = good.clone();
-        doubt(&mut proof);
-        assert!(!proof.holds(), "doubt {number}");
-    }
-}
-
-#[test]
 fn an_empty_log_proves() {
     let proof = prove_with(&Sale::empty(PARTITIONS), 2, 16);
     assert!(proof.holds());
@@ -138,7 +119,7 @@ fn repeats_are_dropped_and_counted() {
 }
 
 /// A change of a decision.
-fn change(sale: &Sale, record: &mut MemoryRecord, edit: impl FnOnce(&mut Decision)) {
+pub fn change(sale: &Sale, record: &mut MemoryRecord, edit: impl FnOnce(&mut Decision)) {
     let mut decision = sale.codec.decision_from(record.value.as_deref().unwrap()).unwrap();
     edit(&mut decision);
     let mut value = Vec::new();
@@ -147,7 +128,7 @@ fn change(sale: &Sale, record: &mut MemoryRecord, edit: impl FnOnce(&mut Decisio
 }
 
 #[track_caller]
-fn refused(sale: &Sale) -> Proof {
+pub fn refused(sale: &Sale) -> Proof {
     let proof = prove_with(sale, 2, 64);
     assert!(!proof.holds(), "the damage was not found");
     assert_eq!(proof, prove_with(sale, 1, 1), "what is found does not depend on threads and batches");
@@ -232,7 +213,8 @@ fn decisions_without_records_are_found() {
     // The log of commands lost its end; what was decided about it stands there still.
     let sale = with(ORDERS, 2, |_, records| records.truncate(records.len() - 10));
     let proof = refused(&sale);
-    assert!(proof.unfounded > 0, "{proof:#?}");
+    assert!(proof.partitions[2].comparison.extra > 0, "{proof:#?}");
+    assert_eq!(proof.partitions[2].comparison.missing, 0, "{proof:#?}");
 }
 
 #[test]
@@ -266,20 +248,4 @@ fn a_forged_payment_is_found() {
     });
     let proof = refused(&sale);
     assert_eq!(proof.dead_letters_missing, 1);
-}
-
-#[test]
-fn a_missing_dead_letter_is_found() {
-    let good = values(&decided().log, DEAD_LETTERS);
-    let partition = good.iter().position(|letters| !letters.is_empty()).unwrap();
-    let partition = u32::try_from(partition).unwrap();
-    let sale = with(DEAD_LETTERS, partition, |_, records| {
-        records.remove(0);
-    });
-    let proof = refused(&sale);
-    assert_eq!(proof.dead_letters_missing, 1);
-    // One that was written twice is as good as one.
-    let sale = with(DEAD_LETTERS, partition, |_, records| records.push(records[0].clone()));
-    let proof = prove_with(&sale, 1, 64);
-    assert!(proof.holds(), "{proof:#?}");
 }

@@ -36,7 +36,8 @@ struct ProofView {
     numbers: Numbers,
     relays_missing: u64,
     dead_letters_missing: u64,
-    unfounded: u64,
+    dead_letters_extra: u64,
+    dead_letters_changed: u64,
     partitions: Vec<PartitionView>,
     broken: Vec<String>,
 }
@@ -125,7 +126,8 @@ fn show(format: Format, proof: &Proof) -> Result<()> {
         numbers: Numbers::of(proof),
         relays_missing: proof.relays_missing,
         dead_letters_missing: proof.dead_letters_missing,
-        unfounded: proof.unfounded,
+        dead_letters_extra: proof.dead_letters_extra,
+        dead_letters_changed: proof.dead_letters_changed,
         partitions: proof.partitions.iter().map(PartitionView::from).collect(),
         broken: proof.audit.broken.iter().map(|(law, count)| format!("{law}: {count}")).collect(),
     };
@@ -153,10 +155,14 @@ pub(crate) fn in_words(proof: &Proof) -> String {
         (sum(|partition| partition.comparison.gaps), "gaps in the numbers"),
         (sum(|partition| partition.relay_gaps), "gaps in the relays"),
         (sum(|partition| partition.comparison.contradicting), "repeats that contradict what they repeat"),
-        (sum(|partition| partition.comparison.extra), "decisions no replay makes"),
+        (
+            sum(|partition| partition.comparison.extra),
+            "decisions no replay makes (of what was changed, or of records that are gone)",
+        ),
         (proof.relays_missing, "relays that were sent and are not in the log (yet)"),
         (proof.dead_letters_missing, "unreadable records without a dead letter"),
-        (proof.unfounded, "decisions about records that are not in the log (it lost its end)"),
+        (proof.dead_letters_extra, "dead letters no replay writes"),
+        (proof.dead_letters_changed, "dead letters that say something else"),
     ];
     for (count, what) in doubts.into_iter().filter(|(count, _)| *count > 0) {
         text.push_str(&format!(", {count} {what}"));
