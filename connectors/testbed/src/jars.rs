@@ -37,6 +37,13 @@ pub(crate) const REGISTRY: Bundle = Bundle {
     goal: "dependency:unpack-dependencies",
 };
 
+pub(crate) const DYNAMODB: Bundle = Bundle {
+    what: "DynamoDB Local 2.6.1 (51 MB)",
+    name: "dynamodb",
+    pom: include_str!("../dynamodb/pom.xml"),
+    goal: "dependency:copy-dependencies",
+};
+
 impl Bundle {
     /// The folder with the files, fetched now if they are not there yet.
     pub(crate) fn folder(&self) -> Result<PathBuf, TestbedError> {
@@ -45,7 +52,7 @@ impl Bundle {
         if folder.is_dir() {
             return Ok(folder);
         }
-        require("mvn", "Maven fetches the broker and the registry", "openjdk-17-jre-headless maven")?;
+        require("mvn", "Maven fetches what the testbed starts", "openjdk-17-jre-headless maven")?;
         fs::create_dir_all(&cache).map_err(TestbedError::io("create", &cache))?;
         let lock_path = cache.join(format!("{}.lock", self.name));
         let lock = File::create(&lock_path).map_err(TestbedError::io("open", &lock_path))?;

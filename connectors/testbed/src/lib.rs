@@ -1,8 +1,9 @@
-//! Starts and stops the real broker and registry on this machine, without Docker.
+//! Starts and stops the real broker, registry and DynamoDB Local on this machine, without Docker.
 //!
 //! - [`Broker`]: Apache Kafka 4.1.0, broker and controller in one JVM.
 //! - [`Registry`]: Apicurio Registry 2.5.11.Final, in memory, with the Confluent API.
-//! - [`DevStack`]: both, detached, for `pipeline dev up` and `pipeline dev down`.
+//! - [`DynamoDbLocal`]: DynamoDB Local 2.6.1, in memory.
+//! - [`DevStack`]: broker and registry, detached, for `pipeline dev up` and `pipeline dev down`.
 //! - [`produce_with_java`]: writes records as a foreign Java producer does.
 //!
 //! Promised: each listens on 127.0.0.1 only, on ports that were free, and answers when `start` returns; each works in a
@@ -13,6 +14,7 @@
 
 mod broker;
 mod dev;
+mod dynamodb;
 mod error;
 mod jars;
 mod java;
@@ -22,6 +24,7 @@ mod registry;
 
 pub use broker::{Broker, BrokerOptions, shared_broker};
 pub use dev::{DevPorts, DevProcess, DevStack};
+pub use dynamodb::{DynamoDbLocal, shared_dynamodb};
 pub use error::TestbedError;
 pub use java::{JavaAppended, produce_with_java};
 pub use registry::{Registry, shared_registry};

@@ -14,5 +14,7 @@ pub const LOG_LINES_IN_ERROR_MAX: usize = 15;
 pub const BROKER_HEAP_MB: u32 = 1024;
 /// Largest heap of a registry, in megabytes.
 pub const REGISTRY_HEAP_MB: u32 = 256;
-/// How long one look whether the registry answers may take, in milliseconds.
+/// Largest heap of a DynamoDB Local, in megabytes.
+pub const DYNAMODB_HEAP_MB: u32 = 512;
+/// How long one look whether a server answers may take, in milliseconds.
 pub const ANSWER_TIMEOUT_MS: u64 = 5_000;

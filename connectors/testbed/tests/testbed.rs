@@ -140,3 +140,24 @@ fn child_starts_a_broker() {
         Err(_) => {}
     }
 }
+
+#[test]
+fn dynamodb_local_answers_and_ends_when_dropped() {
+    let local = testbed::DynamoDbLocal::start().unwrap();
+    let authority = local.url().strip_prefix("http://").unwrap().to_owned();
+    let mut stream = TcpStream::connect(&authority).unwrap();
+    let credential = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/dynamodb/aws4_request, \
+                      SignedHeaders=host, Signature=0";
+    write!(
+        stream,
+        "POST / HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\nX-Amz-Target: DynamoDB_20120810.ListTables\r\n\
+         Authorization: {credential}\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 2\r\n\r\n{{}}"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.contains(r#"{"TableNames":[]}"#), "{answer}");
+    let pid = local.pid();
+    drop(local);
+    assert!(!is_alive(pid));
+}
