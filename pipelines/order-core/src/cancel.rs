@@ -33,7 +33,7 @@ impl Ledger {
                 return self.refuse(turn, slot, RejectReason::OrderEnded);
             }
         }
-        self.end(turn, slot, State::Cancelled, OrderEventKind::Cancelled)
+        self.end(turn, slot, State::Cancelled, OrderEventKind::Cancelled, None)
     }
 
     /// Refuses a command about an order the ledger does not know.

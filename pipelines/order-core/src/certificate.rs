@@ -77,6 +77,24 @@ impl Notary {
     }
 }
 
+/// Bytes of a fixed width, and how many are there. All sizes are known, so nothing is left of it but the stores.
+struct Fixed<const WIDTH: usize>([u8; WIDTH], usize);
+
+impl<const WIDTH: usize> Fixed<WIDTH> {
+    #[inline(always)]
+    fn put<const BYTES: usize>(&mut self, bytes: &[u8; BYTES]) {
+        match self.0.get_mut(self.1..self.1 + BYTES) {
+            Some(place) => place.copy_from_slice(bytes),
+            None => panic!("bug: more than {WIDTH} bytes"),
+        }
+        self.1 += BYTES;
+    }
+}
+
+fn length_of(length: usize) -> [u8; 4] {
+    u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes()
+}
+
 struct Encoder<'a>(&'a mut Vec<u8>);
 
 impl Encoder<'_> {
@@ -102,16 +120,20 @@ impl Encoder<'_> {
     }
 
     fn length(&mut self, length: usize) {
-        self.u32(u32::try_from(length).unwrap_or(u32::MAX));
+        self.0.extend_from_slice(&length_of(length));
     }
 
     fn decision(&mut self, decision: &Decision) {
-        self.u64(decision.sequence.0);
-        self.u64(decision.time.0);
         match &decision.event {
-            Event::Order(order) => self.order_event(order),
-            Event::Listing(listing) => self.listing_event(listing),
+            Event::Order(order) => self.order_event(decision, order),
+            Event::Listing(listing) => {
+                self.u64(decision.sequence.0);
+                self.u64(decision.time.0);
+                self.listing_event(listing);
+            }
             Event::Customer(customer) => {
+                self.u64(decision.sequence.0);
+                self.u64(decision.time.0);
                 self.u8(130);
                 self.0.extend_from_slice(&customer.id.0);
                 self.0.extend_from_slice(&customer.customer.0);
@@ -121,26 +143,36 @@ impl Encoder<'_> {
         }
     }
 
-    /// Orders' kinds are below 128; other events start with a number from there.
-    fn order_event(&mut self, event: &OrderEvent) {
-        self.u8(event.kind.number());
-        self.u32(event.reason.map_or(0, |reason| reason.number().into()));
-        self.0.extend_from_slice(&event.order.0);
-        self.0.extend_from_slice(&event.customer.0);
-        self.0.extend_from_slice(event.currency.as_bytes());
-        self.i64(event.total);
-        self.i64(event.tax);
-        self.u64(event.deadline.0);
-        self.u8(u8::from(event.payment.is_some()));
-        self.0.extend_from_slice(&event.payment.unwrap_or_default().0);
-        self.length(event.lines.len());
+    /// Orders' kinds are below 128; other events start with a number from there. Nearly all that is noted comes through
+    /// here, so what has a fixed width is put together before it is added.
+    fn order_event(&mut self, decision: &Decision, event: &OrderEvent) {
+        let mut head = Fixed([0; 101], 0);
+        head.put(&decision.sequence.0.to_le_bytes());
+        head.put(&decision.time.0.to_le_bytes());
+        head.put(&[event.kind.number()]);
+        head.put(&event.reason.map_or(0, |reason| u32::from(reason.number())).to_le_bytes());
+        head.put(&event.order.0);
+        head.put(&event.customer.0);
+        head.put(event.currency.as_bytes());
+        head.put(&event.total.to_le_bytes());
+        head.put(&event.tax.to_le_bytes());
+        head.put(&event.deadline.0.to_le_bytes());
+        head.put(&[u8::from(event.payment.is_some())]);
+        head.put(&event.payment.as_ref().map_or([0; 16], |payment| payment.0));
+        head.put(&length_of(event.lines.len()));
+        self.0.extend_from_slice(&head.0);
         for line in &event.lines {
             self.bytes(line.sku.as_bytes());
-            self.0.extend_from_slice(&line.quantity.to_le_bytes());
-            self.u8(line.state.number());
-            self.i64(line.unit_price);
-            self.u8(u8::from(line.stock.is_some()));
-            self.stock(&line.stock.unwrap_or_default());
+            let mut rest = Fixed([0; 30], 0);
+            rest.put(&line.quantity.to_le_bytes());
+            rest.put(&[line.state.number()]);
+            rest.put(&line.unit_price.to_le_bytes());
+            rest.put(&[u8::from(line.stock.is_some())]);
+            let Stock { free, held, sold, waiting } = line.stock.unwrap_or_default();
+            for number in [free, held, sold, waiting] {
+                rest.put(&number.to_le_bytes());
+            }
+            self.0.extend_from_slice(&rest.0);
         }
     }
 

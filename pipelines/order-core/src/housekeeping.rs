@@ -6,12 +6,14 @@ use std::collections::BTreeSet;
 
 use order_model::limits::HOUSEKEEPING_PER_COMMAND_MAX;
 use order_model::{OrderEventKind, OrderId, TimeMs};
+use smallvec::SmallVec;
 
+use crate::allowance::hash_of_allowance;
 use crate::effects::Turn;
 use crate::ledger::Ledger;
 use crate::listings::ListingIndex;
 use crate::order::{Order, State};
-use crate::orders::Slot;
+use crate::orders::{Slot, hash_of_id};
 
 /// How many due holds are looked at ahead, so that their memory is fetched all at once and not one after another.
 const TOUCHED_AHEAD_MAX: usize = 64;
@@ -26,8 +28,8 @@ pub(crate) struct Hold {
 }
 
 impl Hold {
-    pub(crate) fn of(slot: Slot, order: &Order) -> Self {
-        Self { slot, ticket: low_half(order.ticket) }
+    pub(crate) fn of(slot: Slot, ticket: u64) -> Self {
+        Self { slot, ticket: low_half(ticket) }
     }
 
     fn is_due(&self, order: &Order, due: TimeMs) -> bool {
@@ -94,12 +96,13 @@ impl Ledger {
                 return;
             }
             self.orders.touch(upcoming.iter().take(count).map(|hold| hold.slot));
+            let mut allowances = SmallVec::<[u32; TOUCHED_AHEAD_MAX]>::new();
             for hold in upcoming.iter().take(count) {
                 let Some(order) = self.orders.get(hold.slot) else { continue };
-                for line in &order.lines {
-                    self.allowances.touch(&order.customer, line.listing);
-                }
+                let first = order.lines.first().filter(|line| self.listings.get(line.listing).has_limit);
+                allowances.extend(first.map(|line| hash_of_allowance(&order.customer, line.listing)));
             }
+            self.allowances.touch(&allowances);
             for _ in 0..count {
                 if turn.budget == 0 {
                     return;
@@ -132,9 +135,9 @@ impl Ledger {
         let upcoming = upcoming.get(..FORGOTTEN_PER_RECORD_MAX).unwrap_or(upcoming);
         let count = upcoming.len();
         self.orders.touch(upcoming.iter().copied());
-        for order in upcoming.iter().filter_map(|slot| self.orders.get(*slot)) {
-            self.orders.touch_index(&order.id);
-        }
+        let upcoming = upcoming.iter().filter_map(|slot| self.orders.get(*slot));
+        let ids: SmallVec<[u32; TOUCHED_AHEAD_MAX]> = upcoming.map(|order| hash_of_id(&order.id)).collect();
+        self.orders.touch_index(&ids);
         for _ in 0..count {
             let Some((_, slot)) = self.endings.take_due(now) else { break };
             self.forget_if_due(now, slot);
@@ -159,7 +162,7 @@ impl Ledger {
 
     pub(crate) fn expire(&mut self, turn: &mut Turn<'_>, slot: Slot) {
         self.free_lines(slot);
-        self.end(turn, slot, State::Expired, OrderEventKind::Expired);
+        self.end(turn, slot, State::Expired, OrderEventKind::Expired, None);
     }
 
     fn expire_if_due(&mut self, turn: &mut Turn<'_>, slot: Slot) {

@@ -7,6 +7,8 @@ use order_model::{
     Settle, Sku, TimeMs,
 };
 
+use smallvec::SmallVec;
+
 use crate::allowance::Allowances;
 use crate::calendar::Calendar;
 use crate::certificate::{Certificate, Notary};
@@ -14,7 +16,7 @@ use crate::customers::Customers;
 use crate::effects::{Effects, Outcome, Turn};
 use crate::housekeeping::{Chores, Hold};
 use crate::listings::Listings;
-use crate::orders::{Orders, Parts, Slot};
+use crate::orders::{Orders, Parts, Slot, hash_of_id};
 use crate::relays::{Arrival, RelayBook};
 use crate::settle::Settlements;
 
@@ -123,17 +125,27 @@ impl Ledger {
     }
 
     /// Has the memory that these commands will need fetched all at once, which is several times faster than one by
-    /// one. Changes nothing, decides nothing, and may be left out; most useful right before as many are applied.
+    /// one. Changes nothing, decides nothing, and may be left out; most useful right before as many are applied. Of more
+    /// than [`Self::WARMED_TOGETHER`] commands the rest is not looked at.
     pub fn warm<'a>(&self, commands: impl Iterator<Item = &'a Command>) {
-        for command in commands {
+        // First what to fetch, then nothing but fetching: the less there is to do between two fetches, the more are
+        // under way at a time.
+        let mut ids = SmallVec::<[u32; Self::WARMED_TOGETHER]>::new();
+        let mut allowances = SmallVec::<[u32; Self::WARMED_TOGETHER]>::new();
+        for command in commands.take(Self::WARMED_TOGETHER) {
             match command {
-                Command::Place(place) => self.touch(place),
+                Command::Place(place) => {
+                    ids.push(hash_of_id(&place.order));
+                    self.allowances_of(place, |hash| allowances.push(hash));
+                }
                 Command::Cancel(Cancel { order, .. }) | Command::Settle(Settle { order, .. }) => {
-                    self.orders.touch_index(order);
+                    ids.push(hash_of_id(order));
                 }
                 _ => {}
             }
         }
+        self.orders.touch_index(&ids);
+        self.allowances.touch(&allowances);
     }
 
     /// Passes over a record that is no command. Its time counts all the same.

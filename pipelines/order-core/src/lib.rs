@@ -32,10 +32,12 @@ mod listing_commands;
 mod listings;
 mod order;
 mod orders;
+mod own_lines;
 mod place;
 mod relays;
 mod reserve;
 mod settle;
+mod table;
 mod waitlist;
 
 pub use certificate::{Certificate, combine};

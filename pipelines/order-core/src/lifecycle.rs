@@ -11,19 +11,33 @@ use crate::housekeeping::Hold;
 use crate::ledger::Ledger;
 use crate::order::{Order, OwnLine, State};
 use crate::orders::Slot;
+use crate::own_lines::OwnLines;
 
 /// Retention ends on full seconds, so that the calendar has few buckets.
 const RETENTION_GRAIN_MS: u64 = 1_000;
 
 impl Ledger {
-    /// Starts (or restarts) the hold of an order whose lines are taken, and says so.
+    /// Remembers a new order whose lines are taken, and starts its hold.
+    pub(crate) fn hold_new(&mut self, turn: &mut Turn<'_>, mut order: Order) -> Outcome {
+        order.due = turn.now.after(self.hold_ms(&order));
+        order.state = State::Held;
+        // Said before it is stored: read back from memory that is still on its way, it would be waited for.
+        let outcome = self.say_of(turn, &order, OrderEventKind::Held, None);
+        let (due, ticket) = (order.due, order.ticket);
+        let slot = self.orders.insert(order);
+        self.holds.enter(due, Hold::of(slot, ticket));
+        self.live_holds += 1;
+        outcome
+    }
+
+    /// Starts the hold of a remembered order whose lines are taken, and says so.
     pub(crate) fn start_hold(&mut self, turn: &mut Turn<'_>, slot: Slot) -> Outcome {
         let Some(order) = self.orders.get(slot) else { return Outcome::Repeated };
         let due = turn.now.after(self.hold_ms(order));
         if let Some(order) = self.orders.get_mut(slot) {
             order.state = State::Held;
             order.due = due;
-            self.holds.enter(due, Hold::of(slot, order));
+            self.holds.enter(due, Hold::of(slot, order.ticket));
             self.live_holds += 1;
         }
         self.say_order(turn, slot, OrderEventKind::Held, None)
@@ -63,17 +77,17 @@ impl Ledger {
         }
     }
 
-    /// Ends an order whose stock has been seen to: says so, tells the other ledgers, and lets it be forgotten.
+    /// Ends an order whose stock has been seen to, by `payment` if it was one: says so, tells the other ledgers, and
+    /// lets it be forgotten.
     pub(crate) fn end(
         &mut self,
         turn: &mut Turn<'_>,
         slot: Slot,
         state: State,
         kind: OrderEventKind,
+        payment: Option<PaymentId>,
     ) -> Outcome {
-        let payment = self.orders.get(slot).map(|order| order.payment);
-        let payment = payment.filter(|payment| *payment != PaymentId::default());
-        let outcome = self.say_order(turn, slot, kind, payment);
+        let outcome = self.say_order(turn, slot, kind, payment.as_ref());
         let Some(order) = self.orders.get_mut(slot) else { return outcome };
         let owners = order.other_owners(self.shape.partition, self.shape.partitions);
         turn.end_parts(&mut self.relays, &owners, order.id, state == State::Paid);
@@ -89,7 +103,7 @@ impl Ledger {
             order.shared = None;
         }
         order.state = state;
-        order.lines = Default::default();
+        order.lines = payment.map_or(OwnLines::None, OwnLines::Settled);
         let retention =
             home.map_or(RETENTION_MS_UNLISTED, |home| self.listings.get(home).settings.retention_ms);
         self.remember_until(slot, turn.now.after(retention));
@@ -111,9 +125,21 @@ impl Ledger {
         turn: &mut Turn<'_>,
         slot: Slot,
         kind: OrderEventKind,
-        payment: Option<PaymentId>,
+        payment: Option<&PaymentId>,
     ) -> Outcome {
-        let Some(order) = self.orders.get(slot) else { return Outcome::Repeated };
+        match self.orders.get(slot) {
+            Some(order) => self.say_of(turn, order, kind, payment),
+            None => Outcome::Repeated,
+        }
+    }
+
+    fn say_of(
+        &self,
+        turn: &mut Turn<'_>,
+        order: &Order,
+        kind: OrderEventKind,
+        payment: Option<&PaymentId>,
+    ) -> Outcome {
         let (total, tax) = order.price();
         let has_deadline = matches!(kind, OrderEventKind::Held | OrderEventKind::Extended);
         let event = OrderEvent {
@@ -127,7 +153,7 @@ impl Ledger {
             total,
             tax,
             deadline: if has_deadline { order.due } else { TimeMs(0) },
-            payment,
+            payment: payment.copied(),
             lines: self.decided_lines(order),
         };
         self.say(turn, event)
@@ -153,17 +179,22 @@ impl Ledger {
 
     /// Lines of this ledger, with the stock as it is now.
     pub(crate) fn own_lines(&self, lines: &[OwnLine]) -> DecidedLines {
-        let decided = lines.iter().map(|line| {
-            let listing = self.listings.get(line.listing);
-            DecidedLine {
-                sku: listing.sku,
-                quantity: quantity(line.quantity),
-                state: line.state,
-                unit_price: line.unit_price,
-                stock: Some(listing.stock()),
-            }
-        });
-        decided.collect()
+        match lines {
+            // Nearly every order; collecting costs several times as much.
+            [line] => DecidedLines::from_buf([self.own_line(line)]),
+            lines => lines.iter().map(|line| self.own_line(line)).collect(),
+        }
+    }
+
+    fn own_line(&self, line: &OwnLine) -> DecidedLine {
+        let listing = self.listings.get(line.listing);
+        DecidedLine {
+            sku: listing.sku,
+            quantity: quantity(line.quantity),
+            state: line.state,
+            unit_price: line.unit_price,
+            stock: Some(listing.stock()),
+        }
     }
 
     /// Refuses a later command about an order the ledger knows.

@@ -1,15 +1,13 @@
 //! An order as the ledger remembers it.
 
 use order_model::{
-    Currency, CustomerId, LineState, MinorUnits, OrderId, Partition, PaymentId, RejectReason, RelayLines,
-    Reserve, TimeMs, included_tax, line_total,
+    Currency, CustomerId, LineState, MinorUnits, OrderId, Partition, RejectReason, RelayLines, Reserve,
+    TimeMs, included_tax, line_total,
 };
 use smallvec::SmallVec;
 
 use crate::listings::ListingIndex;
-
-/// This ledger's lines of an order, in SKU order.
-pub(crate) type OwnLines = SmallVec<[OwnLine; 1]>;
+use crate::own_lines::OwnLines;
 
 #[derive(Clone, Copy)]
 pub(crate) struct OwnLine {
@@ -38,6 +36,9 @@ impl OwnLine {
     }
 }
 
+/// What an order weighs in memory. Half of two lines of the cache, so that two orders never share more than one.
+const _: () = assert!(size_of::<Option<Order>>() == 96);
+
 /// Where an order stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum State {
@@ -62,15 +63,13 @@ impl State {
 pub(crate) struct Order {
     pub(crate) id: OrderId,
     pub(crate) customer: CustomerId,
-    /// The payment that paid or declined it; all zero when none did.
-    pub(crate) payment: PaymentId,
     /// Of what was asked for; tells a repeat from another order under the same id.
     pub(crate) fingerprint: u64,
     /// Its place in the order of placement: who waits is served by it.
     pub(crate) ticket: u64,
     /// While held: when the hold falls due. Ended: when it may be forgotten.
     pub(crate) due: TimeMs,
-    /// Empty once rejected.
+    /// None once it has ended; then there may be the payment that ended it.
     pub(crate) lines: OwnLines,
     /// All lines, when some belong to other ledgers; kept beyond the end until the last of them has answered.
     pub(crate) shared: Option<Box<RelayLines>>,

@@ -9,6 +9,7 @@ use order_model::{OrderId, Partition};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::order::{Order, Part};
+use crate::table::{Entry, Table, upper_half};
 
 const CHUNK_ORDERS: usize = 4_096;
 
@@ -28,12 +29,32 @@ impl Slot {
 pub(crate) struct Orders {
     chunks: Vec<Vec<Option<Order>>>,
     free: Vec<Slot>,
-    by_id: HashTable<Slot>,
+    by_id: Table<Found>,
     used: u32,
 }
 
-pub(crate) fn hash_id(id: &OrderId) -> u64 {
-    xxh3_64(&id.0)
+/// Where an order is. The hash stands beside it, so that the order itself is not looked at in vain.
+#[derive(Clone, Copy)]
+struct Found {
+    hash: u32,
+    slot: Slot,
+}
+
+impl Entry for Found {
+    const VACANT: Self = Self { hash: 0, slot: Slot(u32::MAX) };
+
+    fn is_vacant(&self) -> bool {
+        self.slot == Self::VACANT.slot
+    }
+
+    fn hash(&self) -> u32 {
+        self.hash
+    }
+}
+
+/// What an order is found by.
+pub(crate) fn hash_of_id(id: &OrderId) -> u32 {
+    upper_half(xxh3_64(&id.0))
 }
 
 impl Orders {
@@ -42,8 +63,9 @@ impl Orders {
     }
 
     pub(crate) fn find(&self, id: &OrderId) -> Option<Slot> {
-        let chunks = &self.chunks;
-        self.by_id.find(hash_id(id), |slot| at(chunks, *slot).is_some_and(|order| order.id == *id)).copied()
+        let hash = hash_of_id(id);
+        let is_id = |slot| self.get(slot).is_some_and(|order| order.id == *id);
+        self.by_id.find(hash, |found| found.hash == hash && is_id(found.slot)).map(|found| found.slot)
     }
 
     /// The order in `slot`, if it still holds one.
@@ -64,14 +86,14 @@ impl Orders {
         }
     }
 
-    /// As [`Self::touch`], for the index.
-    pub(crate) fn touch_index(&self, id: &OrderId) {
-        black_box(self.by_id.find(hash_id(id), |_| false));
+    /// As [`Self::touch`], for the index, by [`hash_of_id`].
+    pub(crate) fn touch_index(&self, hashes: &[u32]) {
+        self.by_id.touch(hashes);
     }
 
     /// Remembers an order whose id is not remembered yet.
     pub(crate) fn insert(&mut self, order: Order) -> Slot {
-        let hash = hash_id(&order.id);
+        let hash = hash_of_id(&order.id);
         let slot = match self.free.pop() {
             Some(slot) => {
                 let (chunk, index) = slot.place();
@@ -82,8 +104,7 @@ impl Orders {
             }
             None => self.push(order),
         };
-        let chunks = &self.chunks;
-        self.by_id.insert_unique(hash, slot, |slot| at(chunks, *slot).map_or(0, |order| hash_id(&order.id)));
+        self.by_id.insert(Found { hash, slot });
         slot
     }
 
@@ -103,9 +124,7 @@ impl Orders {
 
     pub(crate) fn forget(&mut self, slot: Slot) {
         let Some(id) = self.get(slot).map(|order| order.id) else { return };
-        if let Ok(entry) = self.by_id.find_entry(hash_id(&id), |candidate| *candidate == slot) {
-            let _ = entry.remove();
-        }
+        self.by_id.remove(hash_of_id(&id), |found| found.slot == slot);
         let (chunk, index) = slot.place();
         if let Some(place) = self.chunks.get_mut(chunk).and_then(|chunk| chunk.get_mut(index)) {
             *place = None;
@@ -131,15 +150,15 @@ impl Parts {
     }
 
     pub(crate) fn find_mut(&mut self, home: Partition, order: &OrderId) -> Option<&mut Part> {
-        self.0.find_mut(hash_id(order), |part| part.home == home && part.order == *order)
+        self.0.find_mut(xxh3_64(&order.0), |part| part.home == home && part.order == *order)
     }
 
     pub(crate) fn insert(&mut self, part: Part) {
-        self.0.insert_unique(hash_id(&part.order), part, |part| hash_id(&part.order));
+        self.0.insert_unique(xxh3_64(&part.order.0), part, |part| xxh3_64(&part.order.0));
     }
 
     pub(crate) fn remove(&mut self, home: Partition, order: &OrderId) -> Option<Part> {
-        let found = self.0.find_entry(hash_id(order), |part| part.home == home && part.order == *order);
+        let found = self.0.find_entry(xxh3_64(&order.0), |part| part.home == home && part.order == *order);
         Some(found.ok()?.remove().0)
     }
 }

@@ -1,33 +1,41 @@
 //! Placing an order. The checks stand in the precedence order of [`RejectReason`].
 
-use std::hint::black_box;
-
 use order_model::limits::{LINE_QUANTITY_MAX, LINES_MAX, RETENTION_MS_UNLISTED};
 use order_model::{
     Command, Currency, CustomerId, DecidedLine, DecidedLines, Line, LineState, Lines, OrderEvent,
-    OrderEventKind, PaymentId, Place, RejectReason, Sku, TimeMs,
+    OrderEventKind, Place, RejectReason, Sku, TimeMs,
 };
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::allowance::hash_of_allowance;
 use crate::effects::{Outcome, Turn};
 use crate::ledger::Ledger;
 use crate::listings::ListingIndex;
-use crate::order::{Order, OwnLine, OwnLines, State};
+use crate::order::{Order, OwnLine, State};
+use crate::own_lines::OwnLines;
 
 /// A line of this ledger that passed the checks about a line, or why it did not.
 type Checked = Result<OwnLine, RejectReason>;
 
 impl Ledger {
     pub(crate) fn place(&mut self, turn: &mut Turn<'_>, place: &Place) -> Outcome {
-        let lines = in_sku_order(&place.lines);
-        if let Some(first) = lines.first()
-            && let Some(outcome) =
-                self.forward_unless_home(turn, &first.sku, || Command::Place(place.clone()))
+        let sorted;
+        let lines = match &*place.lines {
+            one_or_none @ ([] | [_]) => one_or_none,
+            _ => {
+                sorted = in_sku_order(&place.lines);
+                &*sorted
+            }
+        };
+        let first = lines.first().and_then(|line| self.listings.find(&line.sku));
+        if first.is_none()
+            && let Some(line) = lines.first()
+            && let Some(outcome) = self.forward_unless_home(turn, &line.sku, || Command::Place(place.clone()))
         {
             return outcome;
         }
-        let fingerprint = fingerprint(place, &lines);
+        let fingerprint = fingerprint(place, lines);
         if let Some(slot) = self.orders.find(&place.order) {
             self.forget_if_due(turn.now, slot);
             match self.orders.get(slot) {
@@ -37,48 +45,58 @@ impl Ledger {
             }
         }
         let mut order = self.blank_order(place, fingerprint);
-        if let Some(reason) = self.refuses_order(place, &lines) {
-            return self.reject(turn, order, &lines, reason);
+        if let Some(reason) = self.refuses_order(place, lines) {
+            return self.reject(turn, order, lines, reason);
+        }
+        if let [line] = lines
+            && !place.partial
+        {
+            // Nearly every order: what follows comes to the same, by way of lists.
+            return match self.check_line(turn.now, place, line, first) {
+                Err(reason) => self.reject(turn, order, lines, reason),
+                Ok(line) => {
+                    order.lines = OwnLines::One(line);
+                    self.place_here(turn, order, lines)
+                }
+            };
         }
         // The first line is ours, or the order had been sent on; it leaves this ledger at the first that is not.
         let is_own = |line: &&Line| self.home_of(&line.sku) == self.shape.partition;
         let own = 1 + lines.iter().skip(1).take_while(is_own).count();
         let (own_lines, others) = lines.split_at(own);
-        let checked: SmallVec<[Checked; 1]> =
-            own_lines.iter().map(|line| self.check_line(turn.now, place, line)).collect();
+        let checked: SmallVec<[Checked; 1]> = own_lines
+            .iter()
+            .map(|line| self.check_line(turn.now, place, line, self.listings.find(&line.sku)))
+            .collect();
         if place.partial {
-            return self.place_partial(turn, order, &lines, &checked);
+            return self.place_partial(turn, order, lines, &checked);
         }
         match checked.into_iter().collect::<Result<OwnLines, _>>() {
-            Err(reason) => self.reject(turn, order, &lines, reason),
+            Err(reason) => self.reject(turn, order, lines, reason),
             Ok(own_lines) => {
                 order.lines = own_lines;
                 if !others.is_empty() {
-                    self.place_shared(turn, order, &lines)
+                    self.place_shared(turn, order, lines)
                 } else {
-                    self.place_here(turn, order, &lines)
+                    self.place_here(turn, order, lines)
                 }
             }
         }
     }
 
-    /// Has the memory that an order will need fetched.
-    pub(crate) fn touch(&self, place: &Place) {
-        self.orders.touch_index(&place.order);
-        for line in place.lines.iter().take(LINES_MAX) {
-            let Some(index) = self.listings.find(&line.sku) else { continue };
-            let listing = self.listings.get(index);
-            black_box(listing.stock());
-            if listing.has_limit {
-                self.allowances.touch(&place.customer, index);
-            }
+    /// Where the allowances stand that an order will need. Most orders have one line; of others the first will do.
+    pub(crate) fn allowances_of(&self, place: &Place, mut found: impl FnMut(u32)) {
+        let Some(line) = place.lines.first() else { return };
+        let Some(index) = self.listings.find(&line.sku) else { return };
+        if self.listings.get(index).has_limit {
+            found(hash_of_allowance(&place.customer, index));
         }
     }
 
     /// All lines are ours: take them, wait, or refuse.
     fn place_here(&mut self, turn: &mut Turn<'_>, mut order: Order, lines: &[Line]) -> Outcome {
         let mut awaited = None;
-        for line in &order.lines {
+        for line in order.lines.iter() {
             let listing = self.listings.get(line.listing);
             if listing.is_short(line.quantity) {
                 if !listing.has_waitlist() {
@@ -91,8 +109,7 @@ impl Ledger {
             return self.wait(turn, order, lines, awaited);
         }
         self.take_lines(turn.now, &order.customer, &mut order.lines);
-        let slot = self.orders.insert(order);
-        self.start_hold(turn, slot)
+        self.hold_new(turn, order)
     }
 
     fn wait(
@@ -106,7 +123,7 @@ impl Ledger {
             return self.reject(turn, order, lines, RejectReason::WaitlistFull);
         }
         order.state = State::Waiting;
-        for line in &mut order.lines {
+        for line in order.lines.iter_mut() {
             if line.listing == awaited {
                 line.state = LineState::Awaited;
             }
@@ -140,8 +157,7 @@ impl Ledger {
         let all_listed = order.lines.len() == lines.len();
         if is_whole && all_listed {
             order.reason = None;
-            let slot = self.orders.insert(order);
-            return self.start_hold(turn, slot);
+            return self.hold_new(turn, order);
         }
         self.share(turn, order, lines, true, checked.len())
     }
@@ -203,9 +219,9 @@ impl Ledger {
         }
     }
 
-    fn check_line(&self, now: TimeMs, place: &Place, line: &Line) -> Checked {
+    fn check_line(&self, now: TimeMs, place: &Place, line: &Line, listing: Option<ListingIndex>) -> Checked {
         let quantity = u32::try_from(line.quantity).map_err(|_| RejectReason::QuantityNotPositive)?;
-        self.check_own_line(now, &place.customer, place.currency, &line.sku, quantity)
+        self.check_own_line(now, &place.customer, place.currency, listing, quantity)
     }
 
     /// The reasons that concern one line of this ledger, shortage apart.
@@ -214,10 +230,10 @@ impl Ledger {
         now: TimeMs,
         customer: &CustomerId,
         currency: Currency,
-        sku: &Sku,
+        listing: Option<ListingIndex>,
         quantity: u32,
     ) -> Checked {
-        let index = self.listings.find(sku).ok_or(RejectReason::ListingUnknown)?;
+        let index = listing.ok_or(RejectReason::ListingUnknown)?;
         let listing = self.listings.get(index);
         if let Some(reason) = listing.refuses(now, currency) {
             return Err(reason);
@@ -253,11 +269,10 @@ impl Ledger {
         Order {
             id: place.order,
             customer: place.customer,
-            payment: PaymentId::default(),
             fingerprint,
             ticket,
             due: TimeMs(0),
-            lines: OwnLines::new(),
+            lines: OwnLines::None,
             shared: None,
             reason: None,
             currency: place.currency,
@@ -294,7 +309,7 @@ impl Ledger {
         if reason != RejectReason::LedgerFull {
             order.state = State::Rejected;
             order.reason = Some(reason);
-            order.lines = OwnLines::new();
+            order.lines = OwnLines::None;
             let home = lines.first().and_then(|line| self.listings.find(&line.sku));
             let retention =
                 home.map_or(RETENTION_MS_UNLISTED, |home| self.listings.get(home).settings.retention_ms);
@@ -318,9 +333,7 @@ impl Ledger {
 
 fn in_sku_order(lines: &Lines) -> Lines {
     let mut lines = lines.clone();
-    if lines.len() > 1 {
-        lines.sort_by(|a, b| a.sku.cmp(&b.sku).then(a.quantity.cmp(&b.quantity)));
-    }
+    lines.sort_by(|a, b| a.sku.cmp(&b.sku).then(a.quantity.cmp(&b.quantity)));
     lines
 }
 

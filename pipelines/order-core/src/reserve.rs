@@ -8,8 +8,9 @@ use smallvec::SmallVec;
 
 use crate::effects::{Outcome, Turn};
 use crate::ledger::Ledger;
-use crate::order::{Order, OwnLine, OwnLines, Part, State};
+use crate::order::{Order, OwnLine, Part, State};
 use crate::orders::Slot;
+use crate::own_lines::OwnLines;
 
 /// What one visit at a ledger came to.
 struct Visit {
@@ -40,8 +41,7 @@ impl Ledger {
         else {
             order.shared = Some(Box::new(shared));
             order.reason = None;
-            let slot = self.orders.insert(order);
-            return self.start_hold(turn, slot);
+            return self.hold_new(turn, order);
         };
         let request = Reserve {
             home: self.shape.partition,
@@ -99,7 +99,10 @@ impl Ledger {
         let is_full = self.is_full();
         let check = |line: &RelayLine| match is_full {
             true => Err(RejectReason::LedgerFull),
-            false => self.check_own_line(now, &request.customer, request.currency, &line.sku, line.quantity),
+            false => {
+                let listing = self.listings.find(&line.sku);
+                self.check_own_line(now, &request.customer, request.currency, listing, line.quantity)
+            }
         };
         let checked: SmallVec<[_; 1]> = run.iter().map(check).collect();
         let first_refused = checked.iter().find_map(|line| line.err());
@@ -109,7 +112,7 @@ impl Ledger {
             false => first_refused.or_else(|| taken_or_not.iter().find_map(|line| line.err())),
         };
         if refused.is_some() {
-            return Visit { lines: OwnLines::new(), refused };
+            return Visit { lines: OwnLines::None, refused };
         }
         let asked = run.iter().map(|line| (&line.sku, line.quantity));
         let mut lines = self.listed_lines(asked, &taken_or_not);
@@ -149,7 +152,7 @@ impl Ledger {
     /// Remembers a part until home says what becomes of it. At home the lines join the order itself, unless the
     /// customer withdrew meanwhile: then what was just taken is given back when the answer is dealt with.
     fn keep_part(&mut self, request: &Reserve, lines: OwnLines, run: &[RelayLine]) {
-        let taken: OwnLines = lines.into_iter().filter(OwnLine::is_taken).collect();
+        let taken: OwnLines = lines.iter().filter(|line| line.is_taken()).copied().collect();
         if request.home == self.shape.partition && self.join_order(request, &taken, run) {
             return;
         }
@@ -157,7 +160,7 @@ impl Ledger {
             return;
         }
         match self.parts.find_mut(request.home, &request.order) {
-            Some(part) => part.lines.extend(taken),
+            Some(part) => part.lines.extend(&taken),
             None => self.parts.insert(Part::new(request, taken)),
         }
     }
@@ -167,7 +170,7 @@ impl Ledger {
         let slot = self.orders.find(&request.order);
         let order = slot.and_then(|slot| self.orders.get_mut(slot));
         let Some(order) = order.filter(|order| order.state == State::Reserving) else { return false };
-        order.lines.extend_from_slice(taken);
+        order.lines.extend(taken);
         for line in order.shared.iter_mut().flat_map(|lines| lines.iter_mut()) {
             if let Some(dealt_with) = run.iter().find(|other| other.sku == line.sku) {
                 *line = *dealt_with;
@@ -196,7 +199,7 @@ impl Ledger {
             Some(reason) => {
                 order.reason = Some(reason);
                 self.free_lines(slot);
-                self.end(turn, slot, State::Rejected, OrderEventKind::Rejected);
+                self.end(turn, slot, State::Rejected, OrderEventKind::Rejected, None);
             }
         }
     }
@@ -229,7 +232,7 @@ impl Ledger {
         paid: bool,
     ) {
         let Some(part) = self.parts.remove(home, order) else { return };
-        for line in &part.lines {
+        for line in part.lines.iter() {
             let listing = self.listings.get_mut(line.listing);
             if paid {
                 listing.sell(line.quantity);

@@ -77,15 +77,14 @@ impl Ledger {
         let pays = order.price().0 == settle.amount && order.currency == settle.currency;
         match (order.state, settle.result) {
             (State::Paid, _) | (State::Declined, PaymentResult::Declined)
-                if order.payment == settle.payment =>
+                if order.lines.payment() == Some(settle.payment) =>
             {
                 Outcome::Repeated
             }
             (State::Held, PaymentResult::Captured) if pays => self.pay(turn, slot, settle.payment),
             (State::Held, PaymentResult::Declined) => {
-                self.note_payment(slot, settle.payment);
                 self.free_lines(slot);
-                self.end(turn, slot, State::Declined, OrderEventKind::Declined)
+                self.end(turn, slot, State::Declined, OrderEventKind::Declined, Some(settle.payment))
             }
             (State::Held, PaymentResult::Captured) => {
                 self.settle_in_vain(turn, settle, Some(slot), RejectReason::AmountDiffers)
@@ -96,18 +95,11 @@ impl Ledger {
     }
 
     fn pay(&mut self, turn: &mut Turn<'_>, slot: Slot, payment: PaymentId) -> Outcome {
-        self.note_payment(slot, payment);
         let Some(order) = self.orders.get(slot) else { return Outcome::Repeated };
         for line in order.lines.iter().filter(|line| line.is_taken()) {
             self.listings.get_mut(line.listing).sell(line.quantity);
         }
-        self.end(turn, slot, State::Paid, OrderEventKind::Paid)
-    }
-
-    fn note_payment(&mut self, slot: Slot, payment: PaymentId) {
-        if let Some(order) = self.orders.get_mut(slot) {
-            order.payment = payment;
-        }
+        self.end(turn, slot, State::Paid, OrderEventKind::Paid, Some(payment))
     }
 
     /// A payment that changes no order: money that was taken goes back, a decline is noted.
@@ -160,7 +152,7 @@ impl Ledger {
         if let Some(order) = self.orders.get_mut(slot) {
             order.extensions = order.extensions.saturating_add(1);
             order.due = due;
-            self.holds.enter(due, Hold::of(slot, order));
+            self.holds.enter(due, Hold::of(slot, order.ticket));
         }
         self.say_order(turn, slot, OrderEventKind::Extended, None)
     }

@@ -67,7 +67,7 @@ impl Ledger {
     fn serve(&mut self, turn: &mut Turn<'_>, slot: Slot, awaited: ListingIndex) {
         let Some(order) = self.orders.get_mut(slot) else { return };
         self.listings.get_mut(awaited).queue.remove(&order.ticket);
-        for line in &mut order.lines {
+        for line in order.lines.iter_mut() {
             let listing = self.listings.get_mut(line.listing);
             line.unit_price = listing.unit_price(turn.now);
             line.tax_bp = listing.settings.tax_bp;
@@ -81,7 +81,7 @@ impl Ledger {
         let Some(order) = self.orders.get_mut(slot) else { return };
         self.listings.get_mut(from).queue.remove(&order.ticket);
         self.listings.get_mut(to).queue.insert(order.ticket, slot);
-        for line in &mut order.lines {
+        for line in order.lines.iter_mut() {
             line.state = if line.listing == to { LineState::Awaited } else { LineState::Asked };
         }
         self.say_order(turn, slot, OrderEventKind::Waiting, None);
@@ -93,7 +93,7 @@ impl Ledger {
         if let Some(order) = self.orders.get_mut(slot) {
             order.reason = Some(reason);
         }
-        self.end(turn, slot, State::TurnedAway, OrderEventKind::TurnedAway);
+        self.end(turn, slot, State::TurnedAway, OrderEventKind::TurnedAway, None);
     }
 
     /// Takes a waiting order out of its queue; its successor may have its turn now.

@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use crate::limits::SKU_BYTES_MAX;
 
+const WORD: usize = size_of::<u64>();
+
 /// Why a text is not a SKU.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum SkuError {
@@ -22,21 +24,21 @@ pub enum SkuError {
 }
 
 /// The name of what is sold. Kept in place (no heap), so that copying one is copying a few words.
+///
+/// The bytes behind the text are zero, which no text has. Whole words, so that a copy reads what was written as it was
+/// written: a length beside the bytes made every copy wait for the last one.
 #[derive(Clone, Copy)]
-pub struct Sku {
-    length: u8,
-    bytes: [u8; SKU_BYTES_MAX],
-}
+#[repr(align(8))]
+pub struct Sku([u8; SKU_BYTES_MAX]);
 
 impl Sku {
     /// Reads a SKU from the bytes of a record.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SkuError> {
-        let length = u8::try_from(bytes.len()).map_err(|_| SkuError::TooLong(bytes.len()))?;
         if bytes.is_empty() {
             return Err(SkuError::Empty);
         }
-        let mut sku = Self { length, bytes: [0; SKU_BYTES_MAX] };
-        sku.bytes.get_mut(..bytes.len()).ok_or(SkuError::TooLong(bytes.len()))?.copy_from_slice(bytes);
+        let mut sku = Self([0; SKU_BYTES_MAX]);
+        sku.0.get_mut(..bytes.len()).ok_or(SkuError::TooLong(bytes.len()))?.copy_from_slice(bytes);
         // Nearly every SKU is printable ASCII: one pass over the bytes settles those.
         if bytes.iter().all(|byte| (0x20..0x7f).contains(byte)) {
             return Ok(sku);
@@ -48,7 +50,22 @@ impl Sku {
     /// The bytes, as they stand in records and keys.
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.length)).unwrap_or_default()
+        self.0.get(..self.length()).unwrap_or_default()
+    }
+
+    #[inline]
+    fn words(&self) -> &[[u8; WORD]] {
+        self.0.as_chunks().0
+    }
+
+    #[inline]
+    fn length(&self) -> usize {
+        let words = self.words();
+        let is_full = |word: &&[u8; WORD]| word.last() != Some(&0);
+        let full = words.iter().take_while(is_full).count();
+        // In the word the text ends in, the zeros behind it are the high bits.
+        let rest = words.get(full).map_or(0, |word| u64::BITS - u64::from_le_bytes(*word).leading_zeros());
+        full * WORD + usize::try_from(rest.div_ceil(u8::BITS)).unwrap_or_default()
     }
 
     /// The text.
@@ -68,8 +85,9 @@ impl FromStr for Sku {
 impl PartialEq for Sku {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
-        // Beyond the text all bytes are zero, and arrays of one length are compared without a loop.
-        self.length == other.length && self.bytes == other.bytes
+        let differences = self.words().iter().zip(other.words());
+        let differ = |(a, b): (&[u8; WORD], &[u8; WORD])| u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
+        differences.map(differ).fold(0, |all, one| all | one) == 0
     }
 }
 
@@ -121,6 +139,14 @@ mod tests {
         assert_eq!(Sku::from_bytes(&[0xff, 0xfe]), Err(SkuError::NotText));
         assert_eq!("a\nb".parse::<Sku>(), Err(SkuError::NotText));
         assert_eq!("Größe-42".parse::<Sku>().map(|sku| sku.to_string()), Ok("Größe-42".to_owned()));
+    }
+
+    #[test]
+    fn as_long_as_its_text() {
+        for length in 1..=SKU_BYTES_MAX {
+            let text = "0123456789".repeat(4);
+            assert_eq!(text[..length].parse::<Sku>().unwrap().as_str(), &text[..length]);
+        }
     }
 
     #[test]
