@@ -5,7 +5,8 @@
 //! records, never one record a call, and know nothing of what the bytes mean.
 //!
 //! Promised by every log, and checked by the [`conformance`] suite:
-//! - Records of one partition keep the order of their append; offsets are dense from the first.
+//! - Records of one partition keep the order of their append; offsets are dense from the first, except where Kafka keeps
+//!   records of its own, the markers of somebody's transactions: a reader is told that it has passed them.
 //! - An acknowledged record is never lost, and is read by every later reader.
 //! - An appender leaves no hole: when a record cannot be stored, no later record of that appender is.
 //! - The log stamps each record with its own time of append (Kafka's `LogAppendTime`). The time may run backwards.
@@ -88,6 +89,13 @@ pub trait LogReader: Send {
 pub enum Polled {
     /// Records of one partition.
     Batch(RecordBatch),
+    /// What stood between the last record delivered and `next_offset` is nothing that is delivered.
+    Passed {
+        /// Which partition.
+        partition: u32,
+        /// The offset the next record will have, at the least.
+        next_offset: u64,
+    },
     /// These partitions are now this member's; none is read before [`LogReader::start`].
     Assigned(Vec<u32>),
     /// These partitions have to be given back by [`LogReader::stop`]; no batch of theirs will follow.

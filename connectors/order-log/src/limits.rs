@@ -43,6 +43,12 @@ pub const FETCH_RESPONSE_BYTES_MAX: u64 = 32 * 1_048_576;
 pub const FETCH_WAIT_MS: u64 = 20;
 /// Longest sleep between two looks for events of the client, in milliseconds.
 pub const READ_WAKE_MS: u64 = 20;
+/// Time between two questions to the client how far it has come in partitions that bring nothing, in milliseconds.
+pub const POSITION_EVERY_MS: u64 = 20;
+/// How long the client may take to forget a partition that is stopped, in milliseconds.
+pub const STOP_WAIT_MS: u64 = 1_000;
+/// Time between two looks whether it has, in milliseconds.
+pub const STOP_STEP_MS: u64 = 1;
 /// Reports of stored records taken from the client at once.
 pub const REPORT_RECORDS_MAX: usize = 1_024;
 /// How often a new topic is looked at until it can be used, in milliseconds.

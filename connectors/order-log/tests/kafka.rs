@@ -13,7 +13,7 @@ use order_model::partition_of;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
-use testbed::{Broker, produce_with_java, shared_broker};
+use testbed::{Broker, produce_in_transaction, produce_with_java, shared_broker};
 
 const LIMITS: ReadLimits = ReadLimits { records_max: 1_000, bytes_max: 1 << 20 };
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -311,7 +311,7 @@ impl Seen {
                 self.next.insert(batch.partition(), batch.next_offset());
                 member.commit(batch.partition(), batch.next_offset());
             }
-            Some(Polled::Lost(partitions)) => panic!("lost {partitions:?}"),
+            Some(other) => panic!("{other:?}"),
             None => {}
         }
     }
@@ -407,5 +407,44 @@ fn a_java_producer_puts_a_key_where_we_expect_it() {
     let appended = produce_with_java(&broker.bootstrap(), "java", &records).unwrap();
     for (key, appended) in keys.iter().zip(&appended) {
         assert_eq!(appended.partition, partition_of(&key.parse().unwrap(), partitions).0, "{key}");
+    }
+}
+
+#[test]
+fn a_reader_passes_the_marker_of_a_transaction_that_nothing_follows() {
+    let log = connect();
+    log.create_topics(&[spec("marked", 1)]).unwrap();
+    let records: Vec<_> = (0..3).map(|number: u32| (vec![1], number.to_string().into_bytes())).collect();
+    let bootstrap = shared_broker().unwrap().bootstrap();
+    produce_in_transaction(&bootstrap, "marked", "foreign", &records).unwrap();
+    assert_eq!(log.bounds("marked", 0).unwrap(), Bounds { start: 0, end: 4 }, "three records and a marker");
+
+    let mut reader = log.reader("marked", LIMITS).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    let next = move |reader: &mut dyn LogReader| loop {
+        assert!(Instant::now() < deadline);
+        if let Some(polled) = reader.poll(Duration::from_millis(100)).unwrap() {
+            return match polled {
+                Polled::Batch(batch) => (batch.len(), batch.next_offset()),
+                Polled::Passed { partition: 0, next_offset } => (0, next_offset),
+                other => panic!("{other:?}"),
+            };
+        }
+    };
+    reader.start(0, 0).unwrap();
+    assert_eq!(next(&mut *reader), (3, 3));
+    assert_eq!(next(&mut *reader), (0, 4));
+    // Started on the marker itself.
+    reader.start(0, 3).unwrap();
+    assert_eq!(next(&mut *reader), (0, 4));
+    // What comes later is read; where no marker is, no more is said than the records say.
+    let mut appender = log.appender().unwrap();
+    appender.append(batch("marked", [(0, "last".to_owned())])).unwrap();
+    acknowledged(&mut *appender, 1);
+    assert_eq!(next(&mut *reader), (1, 5));
+    let quiet = Instant::now() + Duration::from_millis(300);
+    while Instant::now() < quiet {
+        let polled = reader.poll(Duration::from_millis(20)).unwrap();
+        assert!(polled.is_none(), "{polled:?}");
     }
 }

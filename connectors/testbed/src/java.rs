@@ -27,6 +27,20 @@ pub fn produce_with_java(
     topic: &str,
     records: &[(Vec<u8>, Vec<u8>)],
 ) -> Result<Vec<JavaAppended>, TestbedError> {
+    produce(&[bootstrap, topic], records)
+}
+
+/// The same in one Kafka transaction, whose marker stands behind the records in each of their partitions.
+pub fn produce_in_transaction(
+    bootstrap: &str,
+    topic: &str,
+    transactional_id: &str,
+    records: &[(Vec<u8>, Vec<u8>)],
+) -> Result<Vec<JavaAppended>, TestbedError> {
+    produce(&[bootstrap, topic, transactional_id], records)
+}
+
+fn produce(arguments: &[&str], records: &[(Vec<u8>, Vec<u8>)]) -> Result<Vec<JavaAppended>, TestbedError> {
     require("javac", "the Java producer is compiled when it runs", "openjdk-17-jdk-headless maven")?;
     let mut class_path = KAFKA.folder()?.into_os_string();
     class_path.push("/*");
@@ -39,7 +53,7 @@ pub fn produce_with_java(
         .args(["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp"])
         .arg(class_path)
         .arg(program)
-        .args([bootstrap, topic])
+        .args(arguments)
         .stdin(File::open(&input).map_err(TestbedError::io("open", &input))?)
         .output()
         .map_err(TestbedError::io("run", Path::new("java")))?;

@@ -26,5 +26,5 @@ pub use broker::{Broker, BrokerOptions, shared_broker};
 pub use dev::{DevPorts, DevProcess, DevStack};
 pub use dynamodb::{DynamoDbLocal, shared_dynamodb};
 pub use error::TestbedError;
-pub use java::{JavaAppended, produce_with_java};
+pub use java::{JavaAppended, produce_in_transaction, produce_with_java};
 pub use registry::{Registry, shared_registry};

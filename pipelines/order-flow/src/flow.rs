@@ -132,6 +132,15 @@ impl PartitionFlow {
         self.inbox.borrow_mut().offer(batch);
     }
 
+    /// Says that no record stands before `next_offset` that was not offered: the log has holes where Kafka keeps records of
+    /// its own.
+    pub fn pass(&mut self, next_offset: u64) {
+        if next_offset > self.next {
+            self.next = next_offset;
+            self.inbox.borrow_mut().pass(next_offset);
+        }
+    }
+
     /// Says that no more will be offered. What is in flight is finished.
     pub fn close(&self) {
         self.inbox.borrow_mut().close();

@@ -14,17 +14,29 @@ use timely::dataflow::operators::generic::operator::source;
 use timely::dataflow::{Scope, Stream};
 use timely::scheduling::Activator;
 
+/// What comes of a partition.
+enum Arrival {
+    Batch(RecordBatch),
+    /// No record stands before this offset that did not come.
+    Passed(u64),
+}
+
 /// Batches on their way into a dataflow. Its length is bounded by whoever fills it, who knows what is in flight.
 #[derive(Default)]
 pub(crate) struct Inbox {
-    batches: VecDeque<RecordBatch>,
+    arrivals: VecDeque<Arrival>,
     is_closed: bool,
     activator: Option<Activator>,
 }
 
 impl Inbox {
     pub(crate) fn offer(&mut self, batch: RecordBatch) {
-        self.batches.push_back(batch);
+        self.arrivals.push_back(Arrival::Batch(batch));
+        self.wake();
+    }
+
+    pub(crate) fn pass(&mut self, next_offset: u64) {
+        self.arrivals.push_back(Arrival::Passed(next_offset));
         self.wake();
     }
 
@@ -52,12 +64,17 @@ pub(crate) fn read(
         move |output| {
             let mut inbox = inbox.borrow_mut();
             if let Some(capability) = &mut capability {
-                for batch in inbox.batches.drain(..) {
-                    // Offsets may jump (the log has holes where Kafka keeps its own records), never go back.
-                    capability.downgrade(&batch.first_offset());
-                    let next = batch.next_offset();
-                    output.session(&*capability).give(batch);
-                    capability.downgrade(&next);
+                for arrival in inbox.arrivals.drain(..) {
+                    match arrival {
+                        Arrival::Batch(batch) => {
+                            // Offsets may jump (the log has holes where Kafka keeps its own records), never go back.
+                            capability.downgrade(&batch.first_offset());
+                            let next = batch.next_offset();
+                            output.session(&*capability).give(batch);
+                            capability.downgrade(&next);
+                        }
+                        Arrival::Passed(next) => capability.downgrade(&next),
+                    }
                 }
             }
             if inbox.is_closed {

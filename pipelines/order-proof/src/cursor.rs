@@ -41,9 +41,13 @@ impl Cursor {
     pub(crate) fn next(&mut self) -> Result<Option<RecordBatch>, ProofError> {
         let deadline = Instant::now() + SILENCE_MAX;
         while self.next < self.end {
-            if let Some(Polled::Batch(batch)) = self.reader.poll(POLL_WAIT)? {
-                self.next = batch.next_offset();
-                return Ok(Some(batch));
+            match self.reader.poll(POLL_WAIT)? {
+                Some(Polled::Batch(batch)) => {
+                    self.next = batch.next_offset();
+                    return Ok(Some(batch));
+                }
+                Some(Polled::Passed { next_offset, .. }) => self.next = next_offset,
+                _ => {}
             }
             if Instant::now() > deadline {
                 let Self { topic, partition, next, end, .. } = self;

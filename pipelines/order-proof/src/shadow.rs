@@ -1,7 +1,7 @@
 //! A log as the replay sees it: nothing was ever decided, every partition is this worker's, and what is appended is
 //! compared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,11 +49,11 @@ impl Log for ShadowLog {
     }
 
     fn member(&self, topic: &str, _group: &str, limits: ReadLimits) -> Result<Box<dyn LogReader>, LogError> {
-        let assigned = Some(self.ends.keys().copied().collect());
+        let assigned = Some(Polled::Assigned(self.ends.keys().copied().collect()));
         Ok(Box::new(ShadowReader {
             reader: self.source.log.reader(topic, limits)?,
             ends: self.ends.clone(),
-            assigned,
+            next: VecDeque::from_iter(assigned),
         }))
     }
 
@@ -65,8 +65,8 @@ impl Log for ShadowLog {
 struct ShadowReader {
     reader: Box<dyn LogReader>,
     ends: BTreeMap<u32, u64>,
-    /// Said at the first poll.
-    assigned: Option<Vec<u32>>,
+    /// To be said before anything else is read.
+    next: VecDeque<Polled>,
 }
 
 impl LogReader for ShadowReader {
@@ -87,29 +87,42 @@ impl LogReader for ShadowReader {
     }
 
     fn poll(&mut self, wait: Duration) -> Result<Option<Polled>, LogError> {
-        if let Some(partitions) = self.assigned.take() {
-            return Ok(Some(Polled::Assigned(partitions)));
+        if self.next.is_empty() {
+            match self.reader.poll(wait)? {
+                Some(Polled::Batch(batch)) => self.cut(batch),
+                Some(Polled::Passed { partition, next_offset }) => {
+                    let next_offset = next_offset.min(self.end(partition));
+                    self.next.push_back(Polled::Passed { partition, next_offset });
+                }
+                other => self.next.extend(other),
+            }
         }
-        Ok(match self.reader.poll(wait)? {
-            Some(Polled::Batch(batch)) => self.cut(batch).map(Polled::Batch),
-            other => other,
-        })
+        Ok(self.next.pop_front())
     }
 
     fn commit(&mut self, _partition: u32, _next_offset: u64) {}
 }
 
 impl ShadowReader {
+    fn end(&self, partition: u32) -> u64 {
+        self.ends.get(&partition).copied().unwrap_or_default()
+    }
+
     /// Leaves out what was appended after the proof began.
-    fn cut(&self, batch: RecordBatch) -> Option<RecordBatch> {
-        let end = self.ends.get(&batch.partition()).copied().unwrap_or_default();
+    fn cut(&mut self, batch: RecordBatch) {
+        let (partition, end) = (batch.partition(), self.end(batch.partition()));
         if batch.next_offset() <= end {
-            return Some(batch);
+            self.next.push_back(Polled::Batch(batch));
+            return;
         }
-        let mut kept = RecordBatchBuilder::new(batch.partition());
+        let mut kept = RecordBatchBuilder::new(partition);
         for record in batch.iter().filter(|record| record.offset < end) {
             kept.push(record.offset, record.time_ms, record.key, record.value, record.headers);
         }
-        (!kept.is_empty()).then(|| kept.finish())
+        if !kept.is_empty() {
+            self.next.push_back(Polled::Batch(kept.finish()));
+        }
+        // The last offset before the end may have been a marker's.
+        self.next.push_back(Polled::Passed { partition, next_offset: end });
     }
 }

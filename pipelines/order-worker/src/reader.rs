@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
-use order_log::{LogError, LogReader, Polled, ReadLimits, RecordBatch};
+use order_log::{LogError, LogReader, Polled, ReadLimits};
 
 use crate::error::WorkerError;
 use crate::limits::{BATCHES_AHEAD_MAX, BEGIN_RETRY, COMMIT_INTERVAL, READER_WAIT};
@@ -19,6 +19,8 @@ use crate::thread::{Order, Report};
 struct Ahead {
     /// The offset after each batch that was handed over and is not durable, oldest first.
     batches: VecDeque<u64>,
+    /// The offset after all that was handed over.
+    next: u64,
     /// Everything before it is durable.
     durable: u64,
     /// What the group was told of it.
@@ -95,7 +97,12 @@ impl Reader {
 
     fn take(&mut self, polled: Polled, is_draining: bool) -> Result<(), WorkerError> {
         match polled {
-            Polled::Batch(batch) => self.hand_over(batch),
+            Polled::Batch(batch) => {
+                self.hand_over(batch.partition(), batch.next_offset(), Order::Batch(batch))
+            }
+            Polled::Passed { partition, next_offset } => {
+                self.hand_over(partition, next_offset, Order::Passed { partition, next_offset })
+            }
             Polled::Assigned(partitions) if is_draining => {
                 partitions.into_iter().try_for_each(|partition| Ok(self.member.stop(partition)?))
             }
@@ -182,17 +189,20 @@ impl Reader {
         Ok(())
     }
 
-    fn hand_over(&mut self, batch: RecordBatch) -> Result<(), WorkerError> {
-        let partition = batch.partition();
-        let Some(ahead) = self.owned.get_mut(&partition).filter(|ahead| !ahead.is_leaving) else {
+    /// Hands over what was read of a partition, up to `next`.
+    fn hand_over(&mut self, partition: u32, next: u64, read: Order) -> Result<(), WorkerError> {
+        let Some(ahead) =
+            self.owned.get_mut(&partition).filter(|ahead| !ahead.is_leaving && ahead.next < next)
+        else {
             return Ok(());
         };
-        ahead.batches.push_back(batch.next_offset());
+        ahead.next = next;
+        ahead.batches.push_back(next);
         if ahead.batches.len() >= BATCHES_AHEAD_MAX && !ahead.is_paused {
             ahead.is_paused = true;
             self.member.pause(partition)?;
         }
-        self.tell(partition, Order::Batch(batch))
+        self.tell(partition, read)
     }
 
     fn take_reports(&mut self) -> Result<(), WorkerError> {

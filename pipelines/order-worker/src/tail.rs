@@ -44,22 +44,52 @@ pub fn last_decision(
     if bounds.start == bounds.end {
         return Err(WorkerError::LogCutOff { topic: topic.to_owned(), partition, start: bounds.start });
     }
-    let offset = bounds.end - 1;
-    reader.start(partition, offset)?;
-    let deadline = Instant::now() + TAIL_READ_TIMEOUT;
-    while Instant::now() < deadline {
-        let Some(Polled::Batch(batch)) = reader.poll(READER_WAIT)? else { continue };
-        let Some(record) = batch.iter().find(|record| record.offset >= offset) else { continue };
+    let mut distance = 1;
+    loop {
+        let from = bounds.end.saturating_sub(distance).max(bounds.start);
+        reader.start(partition, from)?;
+        let last = last_before(log, reader, codec, topic, partition, bounds.end);
         reader.stop(partition)?;
-        let unreadable = |detail: String| WorkerError::TailUnreadable {
-            topic: topic.to_owned(),
-            partition,
-            offset,
-            detail,
-        };
-        let value = record.value.ok_or_else(|| unreadable("it has no value".to_owned()))?;
-        return codec.decision_from(value).map(Some).map_err(|error| unreadable(error.to_string()));
+        match last? {
+            // Only markers of transactions from there on: look further back.
+            None if from > bounds.start => distance = distance.saturating_mul(2),
+            last => return Ok(last),
+        }
     }
-    let detail = format!("offset {offset} of partition {partition} of {topic} did not come");
-    Err(LogError::Unreachable { log: log.describe(), detail }.into())
+}
+
+/// The last decision that `reader` comes to before `end`.
+fn last_before(
+    log: &dyn Log,
+    reader: &mut dyn LogReader,
+    codec: &Codec,
+    topic: &str,
+    partition: u32,
+    end: u64,
+) -> Result<Option<Decision>, WorkerError> {
+    let (mut last, mut next) = (None, 0);
+    let mut deadline = Instant::now() + TAIL_READ_TIMEOUT;
+    while next < end {
+        match reader.poll(READER_WAIT)? {
+            Some(Polled::Batch(batch)) => {
+                next = batch.next_offset();
+                if let Some(record) = batch.iter().filter(|record| record.offset < end).last() {
+                    last = Some((record.offset, record.value.map(<[u8]>::to_vec)));
+                }
+            }
+            Some(Polled::Passed { next_offset, .. }) => next = next_offset,
+            _ if Instant::now() > deadline => {
+                let offset = end - 1;
+                let detail = format!("offset {offset} of partition {partition} of {topic} did not come");
+                return Err(LogError::Unreachable { log: log.describe(), detail }.into());
+            }
+            _ => continue,
+        }
+        deadline = Instant::now() + TAIL_READ_TIMEOUT;
+    }
+    let Some((offset, value)) = last else { return Ok(None) };
+    let unreadable =
+        |detail: String| WorkerError::TailUnreadable { topic: topic.to_owned(), partition, offset, detail };
+    let value = value.ok_or_else(|| unreadable("it has no value".to_owned()))?;
+    codec.decision_from(&value).map(Some).map_err(|error| unreadable(error.to_string()))
 }

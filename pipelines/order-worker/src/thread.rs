@@ -25,6 +25,8 @@ pub(crate) enum Order {
     Start { partition: u32, resume: Resume },
     /// Decide these records.
     Batch(RecordBatch),
+    /// Nothing stands before `next_offset` that was not sent.
+    Passed { partition: u32, next_offset: u64 },
     /// Finish a partition and let it go.
     Finish { partition: u32 },
     /// Drop a partition as it stands: another worker has it already.
@@ -64,10 +66,17 @@ pub(crate) fn run_thread(parts: ThreadParts) {
     }
 }
 
+/// What was read of a partition.
+enum Arrival {
+    Batch(RecordBatch),
+    /// Nothing more stands before this offset.
+    Passed(u64),
+}
+
 struct Owned {
     flow: PartitionFlow,
     /// Read, not offered yet. Bounded by the reader, which pauses the partition.
-    queue: VecDeque<RecordBatch>,
+    queue: VecDeque<Arrival>,
     reported: u64,
     ticker: Ticker,
     is_finishing: bool,
@@ -181,7 +190,12 @@ impl TimelyThread {
             Order::Start { partition, resume } => self.start(partition, resume),
             Order::Batch(batch) => {
                 if let Some(owned) = self.owned.get_mut(&batch.partition()) {
-                    owned.queue.push_back(batch);
+                    owned.queue.push_back(Arrival::Batch(batch));
+                }
+            }
+            Order::Passed { partition, next_offset } => {
+                if let Some(owned) = self.owned.get_mut(&partition) {
+                    owned.queue.push_back(Arrival::Passed(next_offset));
                 }
             }
             Order::Finish { partition } => {
@@ -223,10 +237,12 @@ impl TimelyThread {
         let mut offered = false;
         for owned in self.owned.values_mut() {
             while !owned.queue.is_empty() && owned.flow.has_room() {
-                if let Some(batch) = owned.queue.pop_front() {
-                    owned.flow.offer(batch);
-                    offered = true;
+                match owned.queue.pop_front() {
+                    Some(Arrival::Batch(batch)) => owned.flow.offer(batch),
+                    Some(Arrival::Passed(next_offset)) => owned.flow.pass(next_offset),
+                    None => {}
                 }
+                offered = true;
             }
         }
         offered

@@ -9,8 +9,7 @@ use crate::notes::warning;
 
 /// How much is read at once.
 const LIMITS: ReadLimits = ReadLimits { records_max: 4_096, bytes_max: 4 * 1_048_576 };
-/// A stored record that does not come within this time will not come: the end of a partition may be markers of a
-/// Kafka transaction, which no reader is given.
+/// A stored record that does not come within this time will not come: the log lost its end since it was asked for it.
 const SILENCE_SECONDS_MAX: u64 = 10;
 /// Longest wait inside one poll, in milliseconds.
 const POLL_MS: u64 = 100;
@@ -79,6 +78,12 @@ impl Scan {
     pub fn next_within(&mut self, wait: Duration) -> Result<Option<RecordBatch>, LogError> {
         match self.reader.poll(wait)? {
             Some(Polled::Batch(batch)) => Ok(Some(batch)),
+            Some(Polled::Passed { partition, next_offset }) => {
+                if self.left.get(&partition).is_some_and(|end| next_offset >= *end) {
+                    self.left.remove(&partition);
+                }
+                Ok(None)
+            }
             // A reader outside a group is assigned nothing.
             Some(Polled::Assigned(_) | Polled::Revoked(_) | Polled::Lost(_)) | None => Ok(None),
         }

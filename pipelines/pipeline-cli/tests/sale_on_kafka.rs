@@ -18,7 +18,7 @@ use order_model::{
 use pipeline_cli::ExitCode;
 use running::{Running, until};
 use serde_json::Value;
-use testbed::{Broker, produce_with_java, shared_registry};
+use testbed::{Broker, produce_in_transaction, produce_with_java, shared_registry};
 
 const PARTITIONS: u32 = 4;
 /// The Java producer runs so often, with so many orders each time.
@@ -183,4 +183,25 @@ fn check_decisions(place: &Place) {
     assert!(twice.is_empty(), "answered more than once: {twice:?}");
     let waiting = usize::try_from(ORDERS).unwrap() - answers.len();
     assert!(waiting <= 100 * (LISTINGS.len() + 2), "{waiting} orders are neither held nor rejected");
+}
+
+#[test]
+fn what_ends_in_the_marker_of_a_transaction_is_decided_and_proved_to_its_end() {
+    let registry = shared_registry().unwrap().url();
+    let broker = Broker::start().unwrap();
+    let place = place(&broker, &registry);
+    place.run(&["topic", "create"]).expect(ExitCode::Ok);
+    place.run(&["keys", "generate"]).expect(ExitCode::Ok);
+    let codec = Codec::new(Arc::new(HttpRegistry::new(&registry, None).unwrap())).unwrap();
+    produce_in_transaction(&broker.bootstrap(), "orders", "shop", &orders(&codec, 0)).unwrap();
+    let run = |name: &str, arguments: &[&str]| Running::start(place.path(), name, arguments).wait();
+    let rows = run("once", &["worker", "run", "--once", "-o", "ndjson"]).expect(ExitCode::Ok).rows();
+    let records: u64 = rows.iter().map(|row| row["records"].as_u64().unwrap()).sum();
+    assert!(records >= u64::from(ORDERS_OF_A_ROUND), "all of them, and relays: {rows:?}");
+    run("prove", &["prove", "-o", "json"]).expect(ExitCode::Ok);
+    // Again, where the last worker stopped: there is nothing left to do but the marker.
+    run("again", &["worker", "run", "--once"]).expect(ExitCode::Ok);
+    let read = run("read", &["log", "read", "orders", "-o", "ndjson"]);
+    assert!(!read.stderr.contains("nothing more came"), "{}", read.stderr);
+    read.expect(ExitCode::Ok);
 }

@@ -52,8 +52,8 @@ impl Member {
                     self.leaving.insert(partition);
                 }
             }
-            Some(Polled::Lost(partitions)) => panic!("a member that polls lost {partitions:?}"),
             Some(Polled::Batch(batch)) => self.take(&seen(&whole(batch)), progress),
+            Some(other) => panic!("a member that polls, of a log without holes, was told {other:?}"),
         }
     }
 

@@ -9,11 +9,12 @@ use std::ptr;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use rdkafka::TopicPartitionList;
 use rdkafka::bindings::{
     rd_kafka_consume_batch_queue, rd_kafka_header_get_all, rd_kafka_headers_t, rd_kafka_message_destroy,
-    rd_kafka_message_headers, rd_kafka_message_t, rd_kafka_message_timestamp, rd_kafka_queue_cb_event_enable,
-    rd_kafka_queue_destroy, rd_kafka_queue_forward, rd_kafka_queue_get_partition, rd_kafka_queue_t,
-    rd_kafka_t,
+    rd_kafka_message_headers, rd_kafka_message_t, rd_kafka_message_timestamp, rd_kafka_position,
+    rd_kafka_queue_cb_event_enable, rd_kafka_queue_destroy, rd_kafka_queue_forward,
+    rd_kafka_queue_get_partition, rd_kafka_queue_t, rd_kafka_t,
 };
 use rdkafka::client::NativeClient;
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
@@ -130,6 +131,13 @@ impl PartitionQueue {
         }
         result
     }
+}
+
+/// Fills in the client's position in each partition of `list`; an invalid one where it has none.
+pub(super) fn positions(client: &NativeClient, list: &mut TopicPartitionList) {
+    // SAFETY: the client and the list are valid, and the list is not used elsewhere meanwhile. What fails is said in the
+    // list, by an invalid offset.
+    unsafe { rd_kafka_position(client.ptr(), list.ptr()) };
 }
 
 impl Drop for PartitionQueue {

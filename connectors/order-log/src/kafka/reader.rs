@@ -11,10 +11,12 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
 
 use crate::kafka::context::{Change, Context, log_failure};
-use crate::kafka::queue::{Message, PartitionQueue, Wake};
+use crate::kafka::queue::{Message, PartitionQueue, Wake, positions};
 use crate::kafka::{KafkaOptions, bounds, is_missing, to_i32, to_offset};
-use crate::limits::{READ_BATCH_BYTES_MAX, READ_BATCH_RECORDS_MAX, READ_WAKE_MS};
-use crate::{LogError, LogReader, Polled, ReadLimits, RecordBatch, RecordBatchBuilder};
+use crate::limits::{
+    POSITION_EVERY_MS, READ_BATCH_BYTES_MAX, READ_BATCH_RECORDS_MAX, READ_WAKE_MS, STOP_STEP_MS, STOP_WAIT_MS,
+};
+use crate::{LogError, LogReader, Polled, ReadLimits, RecordBatchBuilder};
 
 /// A consumer whose partitions are read from queues of their own.
 pub(super) struct KafkaReader {
@@ -29,6 +31,8 @@ pub(super) struct KafkaReader {
     wake: Arc<Wake>,
     /// The partition a poll looks at first, so that none starves.
     turn: u32,
+    /// When the client is next asked for its positions.
+    next_positions: Instant,
     /// Changes of assignment not yet told.
     changes: VecDeque<Polled>,
     member: Option<Member>,
@@ -51,8 +55,10 @@ struct Reading {
     /// The next offset to deliver; whatever the client has from before is dropped.
     next: u64,
     is_paused: bool,
+    /// Whether the client had forgotten its position when this began, so that what it says is of this reading.
+    has_position: bool,
     /// Read from the queue, not yet delivered.
-    ready: VecDeque<RecordBatch>,
+    ready: VecDeque<Polled>,
 }
 
 impl KafkaReader {
@@ -85,6 +91,7 @@ impl KafkaReader {
             },
             wake,
             turn: 0,
+            next_positions: Instant::now(),
             changes: VecDeque::new(),
             member: group.map(|_| Member::default()),
         })
@@ -114,6 +121,7 @@ impl KafkaReader {
             &self.wake,
             self.limits.records_max,
         );
+        let has_position = self.is_forgotten(partition);
         let queue = queue.ok_or_else(|| self.failed("read", partition, "the client has no queue for it"))?;
         let mut list = TopicPartitionList::new();
         i64::try_from(next)
@@ -124,8 +132,60 @@ impl KafkaReader {
                     .map_err(|error| error.to_string())
             })
             .map_err(|detail| self.failed(&format!("read from offset {next} of"), partition, detail))?;
-        self.reading.insert(partition, Reading { queue, next, is_paused: false, ready: VecDeque::new() });
+        let ready = VecDeque::new();
+        self.reading.insert(partition, Reading { queue, next, is_paused: false, has_position, ready });
         Ok(())
+    }
+
+    /// Whether the client has no position in the partition. It has none in one that it never read; one that was stopped
+    /// it forgets a moment later.
+    fn is_forgotten(&self, partition: u32) -> bool {
+        let deadline = Instant::now() + Duration::from_millis(STOP_WAIT_MS);
+        loop {
+            if self.positions([partition]).is_empty() {
+                return true;
+            }
+            if Instant::now() > deadline {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(STOP_STEP_MS));
+        }
+    }
+
+    /// The client's positions, where it has one: behind the last record, or marker of a transaction, that was taken from
+    /// the partition's queue.
+    fn positions(&self, partitions: impl IntoIterator<Item = u32>) -> Vec<(u32, u64)> {
+        let mut list = self.list(partitions);
+        positions(self.consumer.client().native_client(), &mut list);
+        let known = list.elements().into_iter().filter_map(|element| match element.offset() {
+            Offset::Offset(offset) => Some((u32::try_from(element.partition()).ok()?, to_offset(offset))),
+            _ => None,
+        });
+        known.collect()
+    }
+
+    /// Asks the client, now and then, whether it has come further than the records say; says whether it has.
+    fn note_positions(&mut self) -> bool {
+        let now = Instant::now();
+        if now < self.next_positions {
+            return false;
+        }
+        self.next_positions = now + Duration::from_millis(POSITION_EVERY_MS);
+        let is_idle =
+            |reading: &Reading| reading.has_position && !reading.is_paused && reading.ready.is_empty();
+        let idle =
+            self.reading.iter().filter(|(_, reading)| is_idle(reading)).map(|(partition, _)| *partition);
+        let mut has_passed = false;
+        for (partition, next_offset) in self.positions(idle) {
+            if let Some(reading) =
+                self.reading.get_mut(&partition).filter(|reading| reading.next < next_offset)
+            {
+                reading.next = next_offset;
+                reading.ready.push_back(Polled::Passed { partition, next_offset });
+                has_passed = true;
+            }
+        }
+        has_passed
     }
 
     /// Takes the partition from the client. What was fetched is void from here on: the client marks it outdated before
@@ -220,8 +280,8 @@ impl KafkaReader {
         })
     }
 
-    /// The next batch of any partition that is not paused, fairly.
-    fn next_batch(&mut self) -> Result<Option<RecordBatch>, LogError> {
+    /// What comes next of any partition that is not paused, fairly.
+    fn next_ready(&mut self) -> Result<Option<Polled>, LogError> {
         let order: Vec<u32> = self
             .reading
             .range(self.turn..)
@@ -236,9 +296,9 @@ impl KafkaReader {
                 self.recover(partition, code)?;
                 continue;
             }
-            if let Some(batch) = reading.ready.pop_front() {
+            if let Some(ready) = reading.ready.pop_front() {
                 self.turn = partition + 1;
-                return Ok(Some(batch));
+                return Ok(Some(ready));
             }
         }
         Ok(None)
@@ -287,12 +347,12 @@ impl Reading {
             let bytes = part(message.key) + part(message.value) + message.headers.as_encoded().len();
             if !builder.is_empty() && builder.bytes() + bytes > bytes_max {
                 let full = std::mem::replace(&mut builder, RecordBatchBuilder::new(partition));
-                ready.push_back(full.finish());
+                ready.push_back(Polled::Batch(full.finish()));
             }
             builder.push(offset, to_offset(message.time_ms), message.key, message.value, message.headers);
         });
         if !builder.is_empty() {
-            ready.push_back(builder.finish());
+            ready.push_back(Polled::Batch(builder.finish()));
         }
         result.map(|_| ())
     }
@@ -345,8 +405,11 @@ impl LogReader for KafkaReader {
             if let Some(change) = self.changes.pop_front() {
                 return Ok(Some(change));
             }
-            if let Some(batch) = self.next_batch()? {
-                return Ok(Some(Polled::Batch(batch)));
+            if let Some(ready) = self.next_ready()? {
+                return Ok(Some(ready));
+            }
+            if self.note_positions() {
+                continue;
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {

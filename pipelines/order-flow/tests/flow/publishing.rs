@@ -130,3 +130,23 @@ fn a_relay_needs_a_key_unless_there_is_no_time_of_day() {
         assert_eq!(driver.flows[0].0.durable_offset(), u64::from(!is_stopped));
     }
 }
+
+#[test]
+fn a_hole_at_the_end_is_passed_when_all_before_it_is_durable() {
+    let (sale, out) = sale();
+    let appender = TestAppender::new(&out);
+    let rules = appender.rules();
+    rules.lock().unwrap().withholds = true;
+    let mut driver = Driver::new(appender);
+    driver.start(&sale, 0, 4_096, Resume::from_start());
+    driver.settle();
+    let end = driver.flows[0].0.next_offset();
+    driver.flows[0].0.pass(end + 2);
+    // What has been passed already is no news.
+    driver.flows[0].0.pass(end + 1);
+    driver.settle();
+    assert_eq!(driver.flows[0].0.durable_offset(), 0);
+    rules.lock().unwrap().withholds = false;
+    driver.run();
+    assert_eq!(driver.flows[0].0.durable_offset(), end + 2);
+}

@@ -18,7 +18,7 @@ fn fails(parts: &WorkerParts) -> WorkerError {
 fn a_log_whose_beginning_was_deleted() {
     let sale = Sale::of(200, 1);
     let error = fails(&WorkerParts {
-        log: Arc::new(OtherLog { log: sale.log.clone(), orders_start: 5 }),
+        log: Arc::new(OtherLog { log: sale.log.clone(), orders_start: 5, markers: 0 }),
         ..parts(&sale)
     });
     assert!(

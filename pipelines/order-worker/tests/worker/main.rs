@@ -8,4 +8,5 @@ mod other_log;
 #[path = "../../../order-flow/tests/flow/sale.rs"]
 mod sale;
 mod sharing;
+mod tail;
 mod ticking;

@@ -35,7 +35,7 @@ fn two_then_three_then_one() {
 #[test]
 fn drained_partitions_are_given_back_durable_and_dense() {
     let sale = live_sale(1_000, 4);
-    let slow = OtherLog { log: sale.log.clone(), orders_start: 0 };
+    let slow = OtherLog { log: sale.log.clone(), orders_start: 0, markers: 0 };
     let worker = Member::start_on(Arc::new(slow), &sale, GROUP);
     until("it is in the middle of things", || worker.durable() > 100);
     let summary = worker.drain();

@@ -59,7 +59,7 @@ impl Running {
     }
 
     /// Waits until it ends by itself.
-    fn wait(&mut self) -> Run {
+    pub fn wait(&mut self) -> Run {
         until("the process ends", || !self.is_running());
         let code = self.child.wait().unwrap().code().unwrap_or(-1);
         Run { code, stdout: fs::read_to_string(&self.stdout).unwrap(), stderr: self.said() }
