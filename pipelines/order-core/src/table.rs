@@ -39,7 +39,7 @@ pub(crate) struct Table<T> {
 }
 
 struct Shard<T> {
-    /// None, or a power of two of them; at most three quarters are taken.
+    /// None, or a power of two of them; at most two thirds are taken, so that a search is short.
     places: Vec<T>,
     taken: usize,
 }
@@ -159,7 +159,7 @@ impl<T: Entry> Shard<T> {
 
     /// Sees to it that one more entry may come.
     fn make_room(&mut self) {
-        if (self.taken + 1) * 4 > self.places.len() * 3 {
+        if (self.taken + 1) * 3 > self.places.len() * 2 {
             self.grow();
         }
     }
