@@ -68,6 +68,11 @@ impl Codec {
         write_dead_letter(letter, out);
     }
 
+    /// Whether it rests on the registry's answer how a record value reads as a command: it is of another's schema.
+    pub fn asks_registry(&self, value: Option<&[u8]>) -> bool {
+        wire::split(value).is_ok_and(|(id, _)| id != self.command_id)
+    }
+
     /// Reads a command from a record value.
     #[inline]
     pub fn command_from(&self, value: &[u8]) -> Result<Command, DecodeError> {

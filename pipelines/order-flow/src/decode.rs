@@ -20,19 +20,26 @@ use timely::scheduling::Activator;
 use crate::Clock;
 use crate::limits::REGISTRY_RETRY_MS;
 use crate::message::DecodedBatch;
+use crate::verdicts::Verdicts;
 
 /// A command, or why a record is none: the reason and its explanation for people.
 pub type Decoded = Result<Command, (DeadLetterReason, String)>;
 
-/// Reads the commands of a batch; fails only when the registry does not answer.
+/// Reads the commands of a batch; fails only when the registry does not answer. It is not asked about records that have
+/// their verdict.
 pub fn decode_batch(
     codec: &Codec,
     ring: &KeyRing,
+    verdicts: &Verdicts,
     records: &RecordBatch,
 ) -> Result<Vec<Decoded>, RegistryError> {
     let mut commands = Vec::with_capacity(records.len());
     let partition = Partition(records.partition());
     for record in records.iter() {
+        if let Some(verdict) = verdicts.on(codec, record.offset, record.value) {
+            commands.push(Err(verdict.clone()));
+            continue;
+        }
         match read_command(codec, ring, &raw(partition, &record)) {
             Ok(command) => commands.push(Ok(command)),
             Err(Unreadable::Bad(reason, detail)) => commands.push(Err((reason, detail))),
@@ -52,6 +59,7 @@ pub(crate) fn decode<'scope>(
     stream: Stream<'scope, u64, Vec<RecordBatch>>,
     codec: Codec,
     ring: KeyRing,
+    mut verdicts: Verdicts,
     clock: Clock,
     waker: &mut Option<Activator>,
 ) -> Stream<'scope, u64, Vec<DecodedBatch>> {
@@ -68,8 +76,11 @@ pub(crate) fn decode<'scope>(
                 return;
             }
             while let Some((capability, records)) = waiting.pop_front() {
-                match decode_batch(&codec, &ring, &records) {
-                    Ok(commands) => output.session(&capability).give(DecodedBatch { records, commands }),
+                match decode_batch(&codec, &ring, &verdicts, &records) {
+                    Ok(commands) => {
+                        verdicts.forget_before(records.next_offset());
+                        output.session(&capability).give(DecodedBatch { records, commands });
+                    }
                     Err(error) => {
                         let offset = records.first_offset();
                         tracing::warn!(offset, %error, "the schema registry does not answer; the partition waits");

@@ -71,7 +71,9 @@ impl PartitionFlow {
         let failure = FailureCell::default();
         let probe = ProbeHandle::new();
         let orders: Rc<str> = Rc::from(&*parts.topics.orders);
-        let decider = Decider::new(Rc::clone(&ledger), parts.resume, orders, Rc::clone(&tally));
+        let mut resume = parts.resume;
+        let verdicts = resume.take_verdicts();
+        let decider = Decider::new(Rc::clone(&ledger), resume, orders, Rc::clone(&tally));
         let spare = decider.spare();
         let (codec, ring, clock) = (parts.codec, parts.ring, parts.clock);
         let encoder = Encoder::new(partition, parts.topics, codec.clone(), ring.clone(), Rc::clone(&clock));
@@ -79,7 +81,7 @@ impl PartitionFlow {
         let dataflow = worker.next_dataflow_index();
         worker.dataflow::<u64, _, _>(|scope| {
             let batches = read(scope, Rc::clone(&inbox), parts.start);
-            let decoded = decode(batches, codec, ring, clock, &mut decode_waker);
+            let decoded = decode(batches, codec, ring, verdicts, clock, &mut decode_waker);
             let decided = decide(decoded, decider, failure.clone());
             let encoded = encode(decided, encoder, spare, failure.clone());
             publish(encoded, partition, parts.publisher, failure.clone(), &mut publish_waker)

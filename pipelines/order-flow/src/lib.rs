@@ -33,6 +33,7 @@ mod read;
 mod resume;
 mod tally;
 mod topics;
+mod verdicts;
 
 pub use decide::Decider;
 pub use decode::{Decoded, decode_batch};
@@ -44,6 +45,7 @@ pub use publisher::Publisher;
 pub use resume::Resume;
 pub use tally::Tally;
 pub use topics::{TopicKind, Topics};
+pub use verdicts::Verdicts;
 
 use std::rc::Rc;
 

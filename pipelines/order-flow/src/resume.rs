@@ -1,6 +1,8 @@
-//! Where a worker takes over: at the last decision the log has.
+//! Where a worker takes over: at the last decision the log has, and with the verdicts it holds.
 
 use order_model::{Decision, Offset, Sequence};
+
+use crate::verdicts::Verdicts;
 
 /// What the `decisions` partition says has been published.
 ///
@@ -9,17 +11,28 @@ use order_model::{Decision, Offset, Sequence};
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Resume {
     last: Option<Decision>,
+    verdicts: Verdicts,
 }
 
 impl Resume {
     /// Nothing has been published.
     pub fn from_start() -> Self {
-        Self { last: None }
+        Self::default()
     }
 
     /// This decision is the last record of the partition.
     pub fn after(last: Decision) -> Self {
-        Self { last: Some(last) }
+        Self { last: Some(last), verdicts: Verdicts::default() }
+    }
+
+    /// With what the dead letters of the partition say.
+    #[must_use]
+    pub fn with(self, verdicts: Verdicts) -> Self {
+        Self { verdicts, ..self }
+    }
+
+    pub(crate) fn take_verdicts(&mut self) -> Verdicts {
+        std::mem::take(&mut self.verdicts)
     }
 
     /// The number of the last published decision.

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use order_log::TopicSpec;
 use order_log::limits::RECORD_BYTES_MAX;
 
-/// The topics of one deployment: the same three names behind one prefix.
+/// Partitions of `controls`: the controls in the first, the heartbeats in the second.
+const CONTROLS_PARTITIONS: u32 = 2;
+
+/// The topics of one deployment: the same names behind one prefix.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Topics {
     /// Commands in.
@@ -14,6 +17,8 @@ pub struct Topics {
     pub decisions: Arc<str>,
     /// What could not be read or trusted; a dead letter lies in the partition of the same number.
     pub dead_letters: Arc<str>,
+    /// How sinks are told to pause, and say that they live.
+    pub controls: Arc<str>,
 }
 
 /// Which of our topics.
@@ -25,11 +30,13 @@ pub enum TopicKind {
     Decisions,
     /// `dead-letters`
     DeadLetters,
+    /// `controls`
+    Controls,
 }
 
 impl TopicKind {
     /// Every topic.
-    pub const ALL: [Self; 3] = [Self::Orders, Self::Decisions, Self::DeadLetters];
+    pub const ALL: [Self; 4] = [Self::Orders, Self::Decisions, Self::DeadLetters, Self::Controls];
 
     /// The name without the prefix.
     pub const fn name(self) -> &'static str {
@@ -37,6 +44,7 @@ impl TopicKind {
             Self::Orders => "orders",
             Self::Decisions => "decisions",
             Self::DeadLetters => "dead-letters",
+            Self::Controls => "controls",
         }
     }
 }
@@ -49,6 +57,7 @@ impl Topics {
             orders: name(TopicKind::Orders),
             decisions: name(TopicKind::Decisions),
             dead_letters: name(TopicKind::DeadLetters),
+            controls: name(TopicKind::Controls),
         }
     }
 
@@ -58,6 +67,7 @@ impl Topics {
             TopicKind::Orders => &self.orders,
             TopicKind::Decisions => &self.decisions,
             TopicKind::DeadLetters => &self.dead_letters,
+            TopicKind::Controls => &self.controls,
         }
     }
 
@@ -70,7 +80,7 @@ impl Topics {
     pub fn specs(&self, partitions: u32, replication: u16, retention_ms: u64) -> Vec<TopicSpec> {
         let spec = |kind: TopicKind| TopicSpec {
             name: self.name(kind).to_string(),
-            partitions,
+            partitions: if kind == TopicKind::Controls { CONTROLS_PARTITIONS } else { partitions },
             replication,
             retention_ms,
             record_bytes_max: RECORD_BYTES_MAX,
@@ -93,8 +103,10 @@ mod tests {
     }
 
     #[test]
-    fn all_have_equally_many_partitions() {
+    fn all_but_the_controls_have_equally_many_partitions() {
         let specs = Topics::with_prefix("").specs(12, 3, 1);
-        assert!(specs.iter().all(|spec| spec.partitions == 12 && spec.replication == 3));
+        let partitions: Vec<_> = specs.iter().map(|spec| (spec.name.as_str(), spec.partitions)).collect();
+        assert_eq!(partitions, [("orders", 12), ("decisions", 12), ("dead-letters", 12), ("controls", 2)]);
+        assert!(specs.iter().all(|spec| spec.replication == 3));
     }
 }

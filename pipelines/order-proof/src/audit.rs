@@ -6,6 +6,7 @@ use order_audit::{Auditor, Report};
 use order_codec::{MAC_HEADER, RawRecord, Unreadable, read_command};
 use order_log::{Record, RecordBatch};
 use order_model::{Command, Decision, Offset, Partition, Position, TimeMs};
+use order_worker::Verdicts;
 
 use crate::ProofParts;
 use crate::cursor::Cursor;
@@ -44,6 +45,8 @@ pub(crate) fn audit(parts: &ProofParts, ends: &BTreeMap<u32, u64>) -> Result<Aud
 struct Lane {
     partition: u32,
     end: u64,
+    /// The same answers of the registry as the replay has them.
+    verdicts: Verdicts,
     orders: Cursor,
     decisions: Cursor,
     batch: Option<(RecordBatch, usize)>,
@@ -57,7 +60,8 @@ impl Lane {
         let orders = Cursor::open(log, &topics.orders, partition, end, parts.batch)?;
         let decided = log.bounds(&topics.decisions, partition)?.end;
         let decisions = Cursor::open(log, &topics.decisions, partition, decided, parts.batch)?;
-        Ok(Self { partition, end, orders, decisions, batch: None, next: None })
+        let verdicts = order_worker::verdicts(log, &parts.codec, topics, partition)?;
+        Ok(Self { partition, end, verdicts, orders, decisions, batch: None, next: None })
     }
 
     /// Shows a batch of records and their decisions; false at the end.
@@ -72,7 +76,7 @@ impl Lane {
         for record in batch.iter().take_while(|record| record.offset < end) {
             let (offset, time) = (Offset(record.offset), TimeMs(record.time_ms));
             let at = Position { partition: Partition(self.partition), offset, time };
-            let command = command(parts, at.partition, &record)?;
+            let command = self.command(parts, &record)?;
             if let Some(Command::Relay(relay)) = &command {
                 relays.note(at.partition, relay);
             }
@@ -114,19 +118,18 @@ impl Lane {
             }
         }
     }
-}
 
-fn command(
-    parts: &ProofParts,
-    partition: Partition,
-    record: &Record<'_>,
-) -> Result<Option<Command>, ProofError> {
-    let mac = record.headers.get(MAC_HEADER);
-    let time = TimeMs(record.time_ms);
-    let raw = RawRecord { partition, time, key: record.key, value: record.value, mac };
-    match read_command(&parts.codec, &parts.ring, &raw) {
-        Ok(command) => Ok(Some(command)),
-        Err(Unreadable::Bad(..)) => Ok(None),
-        Err(Unreadable::Retry(error)) => Err(error.into()),
+    fn command(&self, parts: &ProofParts, record: &Record<'_>) -> Result<Option<Command>, ProofError> {
+        if self.verdicts.on(&parts.codec, record.offset, record.value).is_some() {
+            return Ok(None);
+        }
+        let mac = record.headers.get(MAC_HEADER);
+        let (partition, time) = (Partition(self.partition), TimeMs(record.time_ms));
+        let raw = RawRecord { partition, time, key: record.key, value: record.value, mac };
+        match read_command(&parts.codec, &parts.ring, &raw) {
+            Ok(command) => Ok(Some(command)),
+            Err(Unreadable::Bad(..)) => Ok(None),
+            Err(Unreadable::Retry(error)) => Err(error.into()),
+        }
     }
 }

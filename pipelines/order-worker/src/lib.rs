@@ -24,7 +24,7 @@ mod thread;
 mod ticker;
 
 pub use error::WorkerError;
-pub use order_flow::{Tally, TopicKind, Topics};
+pub use order_flow::{Tally, TopicKind, Topics, Verdicts};
 pub use run::{PartitionSummary, Summary, WorkerEvent, WorkerOptions, WorkerParts, run};
 pub use stop::{Stop, StopLevel};
-pub use tail::{last_decision, resume_point};
+pub use tail::{last_decision, resume_point, verdicts};

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use order_log::ReadLimits;
+
 /// Most batches of one partition between the reader and durability; then the partition is paused.
 pub const BATCHES_AHEAD_MAX: usize = 16;
 /// Most timely threads.
@@ -18,5 +20,7 @@ pub const ACKNOWLEDGE_WAIT: Duration = Duration::from_micros(500);
 pub const BEGIN_RETRY: Duration = Duration::from_secs(1);
 /// Least time between two ticks of a partition, in milliseconds.
 pub const TICK_INTERVAL_MS: u64 = 20;
-/// How long the end of `decisions` is read for before the log counts as unreachable.
+/// How much is read at once of the dead letters of a partition that is restored.
+pub const VERDICT_BATCH: ReadLimits = ReadLimits { records_max: 1_024, bytes_max: 4 * 1_048_576 };
+/// How long nothing may come of `decisions` or `dead-letters` before the log counts as unreachable.
 pub const TAIL_READ_TIMEOUT: Duration = Duration::from_secs(5);

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use order_codec::{Codec, DeadLetterReason, FileSchemas, RegistryError, SchemaSource};
-use order_flow::Resume;
+use order_codec::{Codec, DeadLetter, DeadLetterReason, FileSchemas, RegistryError, SchemaSource};
 use order_flow::limits::REGISTRY_RETRY_MS;
+use order_flow::{Resume, Verdicts};
 use order_log::Headers;
-use order_model::{Cancel, Command};
+use order_model::{Cancel, Command, TimeMs};
 
 use crate::appender::TestAppender;
 use crate::driver::{Driver, empty_log};
-use crate::sale::{DEAD_LETTERS, DECISIONS, Sale, values};
+use crate::sale::{DEAD_LETTERS, DECISIONS, ORDERS, Sale, values};
 
 /// The files, which know our ids; for any other id it may be away.
 struct Away {
@@ -67,4 +67,46 @@ fn the_partition_waits_and_then_goes_on() {
     let letters = values(&out, DEAD_LETTERS).remove(0);
     let letter = sale.codec.dead_letter_from(&letters[0]).unwrap();
     assert_eq!((letters.len(), letter.offset, letter.reason), (1, 4, DeadLetterReason::SchemaUnknown));
+}
+
+#[test]
+fn the_log_is_asked_before_the_registry_and_only_about_foreign_schemas() {
+    let sale = Sale::empty(1);
+    (0..2).for_each(|_| sale.write(&cancel(), None));
+    sale.write_raw(0, Some(b"a"), Some(&[0, 0, 0, 0, 77, 1, 2]), Headers::NONE);
+    sale.write(&cancel(), None);
+    // Letters about the foreign record, and about a good one that needs no registry.
+    let mut verdicts = Verdicts::default();
+    for offset in [1, 2] {
+        let record = sale.log.records(ORDERS, 0).unwrap().remove(2);
+        let reason = DeadLetterReason::SchemaUnresolvable;
+        let letter = DeadLetter {
+            topic: ORDERS.to_owned(),
+            partition: 0,
+            offset,
+            time: TimeMs(record.time_ms),
+            stage: reason.stage(),
+            reason,
+            detail: "as it was then".to_owned(),
+            key: record.key,
+            value: record.value,
+            headers: record.headers,
+        };
+        verdicts.note(&sale.codec, letter.clone());
+        verdicts.note(&sale.codec, DeadLetter { detail: "a repeat".to_owned(), ..letter });
+    }
+    // The registry is not asked at all: it is away.
+    let source = Arc::new(Away { files: FileSchemas::new().unwrap(), is_away: AtomicBool::new(true) });
+    let out = empty_log(1);
+    let mut driver = Driver::new(TestAppender::new(&out));
+    let resume = Resume::from_start().with(verdicts);
+    driver.start_with(&sale, 0, 3, resume, Codec::new(source).unwrap(), sale.ring.clone());
+    driver.run();
+    assert_eq!(values(&out, DECISIONS)[0].len(), 3, "the good ones");
+    let letters = values(&out, DEAD_LETTERS).remove(0);
+    let letter = sale.codec.dead_letter_from(&letters[0]).unwrap();
+    assert_eq!(
+        (letters.len(), letter.offset, letter.reason, letter.detail.as_str()),
+        (1, 2, DeadLetterReason::SchemaUnresolvable, "as it was then")
+    );
 }

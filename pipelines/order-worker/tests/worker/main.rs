@@ -4,6 +4,7 @@
 
 mod crew;
 mod errors;
+mod late_schema;
 mod other_log;
 #[path = "../../../order-flow/tests/flow/sale.rs"]
 mod sale;
