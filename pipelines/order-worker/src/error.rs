@@ -2,6 +2,7 @@
 
 use order_flow::FlowError;
 use order_log::LogError;
+use order_model::{Offset, Sequence};
 
 /// Why a worker stopped without being asked to. Whoever started it may start it again: it takes up from the log.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,23 @@ pub enum WorkerError {
         partition: u32,
         /// The first offset still stored.
         start: u64,
+    },
+    /// Records are gone that decisions were made about.
+    #[error(
+        "decision {sequence}, the last of partition {partition}, is about offset {offset} of {topic}, which ends at {end}: \
+         the log has lost records that were decided; restore them from a copy, or begin anew on other topics"
+    )]
+    LogShort {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: u32,
+        /// Where it ends.
+        end: u64,
+        /// The record the last decision is about.
+        offset: Offset,
+        /// The number of the last decision.
+        sequence: Sequence,
     },
     /// The last decision cannot be read.
     #[error(

@@ -26,8 +26,23 @@ pub fn resume_point(
         return Err(WorkerError::LogCutOff { topic, partition, start: orders.start });
     }
     let last = last_decision(log, reader, codec, &topics.decisions, partition)?;
+    if let Some(last) = &last {
+        check_end(log, topics, last)?;
+    }
     let resume = last.map_or_else(Resume::from_start, Resume::after);
     Ok(resume.with(verdicts(log, codec, topics, partition)?))
+}
+
+/// What was decided must be there to be decided again. Asked for after the decision was read: another worker may be
+/// deciding what comes in.
+fn check_end(log: &dyn Log, topics: &Topics, last: &Decision) -> Result<(), WorkerError> {
+    let partition = last.partition.0;
+    let end = log.bounds(&topics.orders, partition)?.end;
+    if last.offset.0 < end {
+        return Ok(());
+    }
+    let topic = topics.orders.to_string();
+    Err(WorkerError::LogShort { topic, partition, end, offset: last.offset, sequence: last.sequence })
 }
 
 /// What the dead letters of a partition say about records of foreign schemas.

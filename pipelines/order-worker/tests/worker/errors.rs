@@ -76,3 +76,30 @@ fn a_last_decision_that_the_log_does_not_lead_to() {
     let expected = matches!(&error, WorkerError::Flow(order_flow::FlowError::Diverged { partition: 0, .. }));
     assert!(expected, "{error}");
 }
+
+#[test]
+fn a_log_that_lost_records_which_were_decided() {
+    let sale = Sale::of(50, 1);
+    sale.decide();
+    let lost = Sale::empty(1);
+    let decisions = sale.log.records(DECISIONS, 0).unwrap();
+    let last = sale.codec.decision_from(decisions.last().unwrap().value.as_deref().unwrap()).unwrap();
+    for record in
+        sale.log.records(ORDERS, 0).unwrap().into_iter().take_while(|record| record.offset < last.offset.0)
+    {
+        let (key, value) = (record.key.as_deref(), record.value.as_deref());
+        let headers = Headers::from_encoded(&record.headers);
+        lost.log.append_at(ORDERS, 0, record.time_ms, key, value, headers).unwrap();
+    }
+    for record in decisions {
+        lost.log.append_at(DECISIONS, 0, 0, None, record.value.as_deref(), Headers::NONE).unwrap();
+    }
+    let error = fails(&parts(&lost));
+    assert!(
+        matches!(&error, WorkerError::LogShort { topic, partition: 0, end, offset, .. }
+            if topic == ORDERS && *end == last.offset.0 && *offset == last.offset),
+        "{error}"
+    );
+    let text = error.to_string();
+    assert!(text.contains("has lost records") && text.contains("restore"), "it says what to do: {text}");
+}
