@@ -1,0 +1,55 @@
+//! Stopping, starting again, and what stands in the way of a start. All in one test: one process has one engine.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use clickhouse_embedded::{Engine, EngineError, EngineOptions, fetch};
+
+fn ask(engine: &Engine, sql: &str) -> String {
+    let mut stream = TcpStream::connect(engine.url().trim_start_matches("http://")).unwrap();
+    write!(stream, "POST / HTTP/1.0\r\nContent-Length: {}\r\n\r\n{sql}", sql.len()).unwrap();
+    let mut all = String::new();
+    stream.read_to_string(&mut all).unwrap();
+    all.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+#[test]
+fn an_engine_stops_and_starts_and_says_what_is_in_its_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = EngineOptions { folder: folder.path().join("a"), ..EngineOptions::default() };
+
+    let missing = EngineOptions { library: Some(folder.path().join("none.so")), ..options.clone() };
+    let error = Engine::start(&missing).unwrap_err();
+    assert!(matches!(error, EngineError::Load { .. }), "{error}");
+
+    let engine = Engine::start(&options).unwrap();
+    assert!(matches!(Engine::start(&options), Err(EngineError::AlreadyRunning)));
+    ask(&engine, "CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a");
+    assert_eq!(ask(&engine, "INSERT INTO t SELECT number FROM numbers(1000)"), "");
+    engine.stop().unwrap();
+
+    // The same folder again: what was answered is there.
+    let engine = Engine::start(&options).unwrap();
+    assert_eq!(ask(&engine, "SELECT count() FROM t"), "1000\n");
+    drop(engine);
+
+    // Another folder: another engine.
+    let other = EngineOptions { folder: folder.path().join("b"), ..EngineOptions::default() };
+    let engine = Engine::start(&other).unwrap();
+    assert!(ask(&engine, "SELECT count() FROM t").contains("UNKNOWN_TABLE"));
+    let port = engine.url().rsplit(':').next().unwrap().parse().unwrap();
+    engine.stop().unwrap();
+
+    let taken = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let error = Engine::start(&EngineOptions { port, ..other.clone() }).unwrap_err();
+    assert!(matches!(error, EngineError::Listen { .. }), "{error}");
+    drop(taken);
+
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let error = Engine::start(&EngineOptions { folder: file, ..EngineOptions::default() }).unwrap_err();
+    assert!(matches!(error, EngineError::File { .. }), "{error}");
+}
