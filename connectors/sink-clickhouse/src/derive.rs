@@ -1,0 +1,173 @@
+//! The statements that compute the derived tables from the deduplicated decisions. Pure.
+//!
+//! Each is safe to run any number of times, at any time, by anybody: a roll-up row is a function of how many decisions of
+//! its span there were, and the higher number wins; the columns of `order_facts` are maxima, minima and unions.
+
+use crate::client::WRITE_SETTINGS;
+use crate::limits::SPAN_DECISIONS;
+
+/// Decisions of one ledger from one number up to another, both included. Everything before `upto` is in the table.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Stretch {
+    pub(crate) partition: u32,
+    pub(crate) first: u64,
+    pub(crate) upto: u64,
+}
+
+/// The span a decision is in, from 0.
+pub(crate) fn span_of(sequence: u64) -> u64 {
+    sequence.saturating_sub(1) / SPAN_DECISIONS
+}
+
+impl Stretch {
+    fn filter(&self) -> String {
+        format!("(partition = {} AND sequence BETWEEN {} AND {})", self.partition, self.first, self.upto)
+    }
+
+    /// Back to the beginning of the first span.
+    fn from_span(self) -> Self {
+        Self { first: span_of(self.first) * SPAN_DECISIONS + 1, ..self }
+    }
+}
+
+/// A filter for all of them.
+pub(crate) fn filter(stretches: &[Stretch]) -> String {
+    let filters: Vec<_> = stretches.iter().map(Stretch::filter).collect();
+    filters.join(" OR ")
+}
+
+/// A table computed span by span.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Rollup {
+    pub(crate) table: &'static str,
+    /// Its columns; `version` is the last.
+    pub(crate) columns: &'static str,
+    select: &'static str,
+    source: &'static str,
+    keys: &'static str,
+}
+
+/// The roll-ups.
+pub(crate) const ROLLUPS: [Rollup; 3] = [
+    Rollup {
+        table: "rollup_orders",
+        columns: "partition, span, minute, kind, reason, currency, decisions, total, tax, version",
+        select: "toString(kind) AS k, toString(reason) AS r, currency, count(), sum(total), sum(tax)",
+        source: "",
+        keys: "k, r, currency",
+    },
+    Rollup {
+        table: "rollup_lines",
+        columns: "partition, span, minute, sku, kind, reason, currency, line_count, units_asked, units, amount, \
+                  awaited, version",
+        select: "line.sku AS sku, toString(kind) AS k, toString(reason) AS r, currency, count(), \
+                 sum(toInt64(line.quantity)), sumIf(toInt64(line.quantity), line.state = 'taken'), \
+                 sumIf(line.unit_price * line.quantity, line.state = 'taken'), countIf(line.state = 'awaited')",
+        source: "ARRAY JOIN lines AS line WHERE line.state != 'none' AND",
+        keys: "sku, k, r, currency",
+    },
+    Rollup {
+        table: "rollup_stock",
+        columns: "partition, span, minute, sku, sequence, free, held, sold, waiting, none_free_at, sold_out_at, version",
+        select: "line.sku AS sku, max(sequence), argMax(line.free, sequence), argMax(line.held, sequence), \
+                 argMax(line.sold, sequence), argMax(line.waiting, sequence), \
+                 minIf(time, line.free = 0 AND line.held + line.sold > 0), \
+                 minIf(time, line.free = 0 AND line.held = 0 AND line.sold > 0)",
+        source: "ARRAY JOIN lines AS line WHERE line.has_stock AND",
+        keys: "sku",
+    },
+];
+
+impl Rollup {
+    /// The rows of the spans that the stretches touch, each span up to the end of its stretch.
+    pub(crate) fn select(&self, stretches: &[Stretch]) -> String {
+        let spans: Vec<_> = stretches.iter().map(|stretch| stretch.from_span()).collect();
+        let Self { select, source, keys, .. } = self;
+        let source = if source.is_empty() { "WHERE" } else { source };
+        format!(
+            "SELECT partition, intDiv(sequence - 1, {SPAN_DECISIONS}) AS span, toStartOfMinute(time) AS minute, {select}, \
+             {version} AS version FROM decisions_raw FINAL {source} ({filter}) GROUP BY partition, span, minute, {keys}",
+            version = version(stretches),
+            filter = filter(&spans),
+        )
+    }
+
+    /// Computes them anew.
+    pub(crate) fn insert(&self, stretches: &[Stretch]) -> String {
+        let select = self.select(stretches);
+        format!("INSERT INTO {} ({}) {select} SETTINGS {WRITE_SETTINGS}", self.table, self.columns)
+    }
+}
+
+/// How many decisions of its span a roll-up row is about.
+fn version(stretches: &[Stretch]) -> String {
+    let list = |number: fn(&Stretch) -> u64| {
+        let numbers: Vec<_> =
+            stretches.iter().map(|stretch| format!("toUInt64({})", number(stretch))).collect();
+        numbers.join(", ")
+    };
+    let (partitions, ends) = (list(|stretch| u64::from(stretch.partition)), list(|stretch| stretch.upto));
+    format!(
+        "toUInt32(least(toUInt64({SPAN_DECISIONS}), transform(toUInt64(partition), [{partitions}], [{ends}], toUInt64(0)) \
+         - span * {SPAN_DECISIONS}))"
+    )
+}
+
+/// The columns of `order_facts`.
+pub(crate) const ORDER_COLUMNS: &str = "order_id, partition, customer, currency, skus, seen, first_sequence, last, reason, \
+     total, tax, placed_at, waiting_at, held_at, ended_at, deadline";
+
+/// The facts about orders that decisions under `filter` tell, one row an order.
+pub(crate) fn order_select(filter: &str) -> String {
+    let at = |kinds: &str| format!("maxIf(d.time, toInt8(d.kind) IN ({kinds}))");
+    format!(
+        "SELECT order_id, partition, max(d.customer), max(d.currency), max(d.lines.sku), \
+         groupBitOr(bitShiftLeft(toUInt32(1), toUInt8(d.kind))), min(d.sequence), \
+         max(bitShiftLeft(d.sequence, 8) + toUInt8(d.kind)), max(toString(d.reason)), max(d.total), max(d.tax), \
+         min(d.time), {waiting}, {held}, {ended}, max(d.deadline) \
+         FROM decisions_raw AS d FINAL WHERE toInt8(d.kind) <= 10 AND ({filter}) GROUP BY order_id, partition",
+        waiting = at("3"),
+        held = at("2"),
+        ended = at("4, 6, 7, 8, 9, 10"),
+    )
+}
+
+/// Adds what decisions under `filter` tell to `order_facts`.
+pub(crate) fn order_insert(filter: &str) -> String {
+    format!("INSERT INTO order_facts ({ORDER_COLUMNS}) {} SETTINGS {WRITE_SETTINGS}", order_select(filter))
+}
+
+/// The columns of `listing_events`.
+pub(crate) const LISTING_COLUMNS: &str = "partition, sequence, time, sku, kind, reason, delta, settings_json";
+
+/// The listing events under `filter`.
+pub(crate) fn listing_select(filter: &str) -> String {
+    format!(
+        "SELECT partition, sequence, time, lines[1].sku, toString(kind), toString(reason), delta, settings_json \
+         FROM decisions_raw FINAL WHERE toInt8(kind) BETWEEN 65 AND 96 AND ({filter})"
+    )
+}
+
+/// Copies them.
+pub(crate) fn listing_insert(filter: &str) -> String {
+    format!(
+        "INSERT INTO listing_events ({LISTING_COLUMNS}) {} SETTINGS {WRITE_SETTINGS}",
+        listing_select(filter)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_begin_at_one() {
+        assert_eq!([0, 1, 8_192, 8_193, 16_384, 16_385].map(span_of), [0, 0, 0, 1, 1, 2]);
+        let stretch = Stretch { partition: 3, first: 8_200, upto: 9_000 };
+        assert_eq!(stretch.from_span().first, 8_193);
+        assert_eq!(
+            filter(&[stretch, Stretch { partition: 4, first: 1, upto: 1 }]),
+            "(partition = 3 AND sequence BETWEEN 8200 AND 9000) OR (partition = 4 AND sequence BETWEEN 1 AND 1)"
+        );
+    }
+}
