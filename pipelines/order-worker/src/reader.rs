@@ -9,14 +9,15 @@ use order_log::{LogError, LogReader, Polled, ReadLimits};
 
 use crate::error::WorkerError;
 use crate::limits::{BATCHES_AHEAD_MAX, BEGIN_RETRY, COMMIT_INTERVAL, READER_WAIT};
-use crate::run::{Summary, WorkerEvent, WorkerOptions, WorkerParts};
+use crate::run::{PartitionSummary, Summary, WorkerEvent, WorkerOptions, WorkerParts};
 use crate::stop::{Stop, StopLevel};
 use crate::tail::resume_point;
-use crate::thread::{Order, Report};
+use crate::thread::{Incarnation, Order, Report};
 
 /// A partition as the reader sees it.
 #[derive(Default)]
 struct Ahead {
+    incarnation: Incarnation,
     /// The offset after each batch that was handed over and is not durable, oldest first.
     batches: VecDeque<u64>,
     /// The offset after all that was handed over.
@@ -39,6 +40,8 @@ pub(crate) struct Reader {
     threads: Vec<Sender<Order>>,
     reports: Receiver<Report>,
     owned: BTreeMap<u32, Ahead>,
+    /// Of the partition begun last.
+    incarnation: Incarnation,
     /// Partitions that are ours and have not begun, and when to try.
     assigned: BTreeMap<u32, Instant>,
     summary: Summary,
@@ -63,6 +66,7 @@ impl Reader {
             threads,
             reports,
             owned: BTreeMap::new(),
+            incarnation: Incarnation::default(),
             assigned: BTreeMap::new(),
             summary: Summary::default(),
             next_commit: Instant::now(),
@@ -155,8 +159,10 @@ impl Reader {
         let resume =
             resume_point(log.as_ref(), self.decisions.as_mut(), &self.parts.codec, topics, partition)?;
         (self.parts.observer)(WorkerEvent::Assigned { partition, published: resume.sequence() });
-        self.owned.insert(partition, Ahead::default());
-        self.tell(partition, Order::Start { partition, resume })?;
+        self.incarnation.0 += 1;
+        let incarnation = self.incarnation;
+        self.owned.insert(partition, Ahead { incarnation, ..Ahead::default() });
+        self.tell(partition, Order::Start { partition, incarnation, resume })?;
         Ok(self.member.start(partition, 0)?)
     }
 
@@ -230,9 +236,11 @@ impl Reader {
 
     fn note(&mut self, report: Report) -> Result<(), WorkerError> {
         match report {
-            Report::Durable { partition, offset } => {
-                (self.parts.observer)(WorkerEvent::Durable { partition, offset });
+            Report::Durable { partition, incarnation, offset } => {
                 let Some(ahead) = self.owned.get_mut(&partition) else { return Ok(()) };
+                if ahead.incarnation != incarnation {
+                    return Ok(());
+                }
                 ahead.durable = offset;
                 while ahead.batches.front().is_some_and(|next| *next <= offset) {
                     ahead.batches.pop_front();
@@ -241,20 +249,28 @@ impl Reader {
                     ahead.is_paused = false;
                     self.member.resume(partition)?;
                 }
+                (self.parts.observer)(WorkerEvent::Durable { partition, offset });
                 Ok(())
             }
-            Report::Finished(partition) => {
-                if let Some(mut ahead) = self.owned.remove(&partition.partition) {
-                    commit(self.member.as_mut(), partition.partition, &mut ahead);
-                }
-                self.member.stop(partition.partition)?;
-                (self.parts.observer)(WorkerEvent::Released(partition.clone()));
-                self.summary.partitions.retain(|earlier| earlier.partition != partition.partition);
-                self.summary.partitions.push(partition);
-                Ok(())
-            }
+            Report::Finished { incarnation, summary } => self.release(incarnation, summary),
             Report::Failed(error) => Err(error),
         }
+    }
+
+    /// Gives back a partition that is finished, unless it was lost meanwhile.
+    fn release(&mut self, incarnation: Incarnation, summary: PartitionSummary) -> Result<(), WorkerError> {
+        let partition = summary.partition;
+        let Some(ahead) = self.owned.get_mut(&partition).filter(|ahead| ahead.incarnation == incarnation)
+        else {
+            return Ok(());
+        };
+        commit(self.member.as_mut(), partition, ahead);
+        self.owned.remove(&partition);
+        self.member.stop(partition)?;
+        (self.parts.observer)(WorkerEvent::Released(summary.clone()));
+        self.summary.partitions.retain(|earlier| earlier.partition != partition);
+        self.summary.partitions.push(summary);
+        Ok(())
     }
 
     fn tell(&self, partition: u32, order: Order) -> Result<(), WorkerError> {
@@ -278,3 +294,7 @@ fn commit(member: &mut dyn LogReader, partition: u32, ahead: &mut Ahead) {
         member.commit(partition, ahead.durable);
     }
 }
+
+#[cfg(test)]
+#[path = "reader_tests.rs"]
+mod tests;

@@ -22,7 +22,7 @@ use crate::ticker::Ticker;
 /// What the reader tells a timely thread.
 pub(crate) enum Order {
     /// Build the dataflow of a partition.
-    Start { partition: u32, resume: Resume },
+    Start { partition: u32, incarnation: Incarnation, resume: Resume },
     /// Decide these records.
     Batch(RecordBatch),
     /// Nothing stands before `next_offset` that was not sent.
@@ -33,12 +33,17 @@ pub(crate) enum Order {
     Drop { partition: u32 },
 }
 
+/// Counts how often this worker has begun a partition, any one. What a thread reports of a partition that was lost and
+/// came back at once may be about the time before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Incarnation(pub(crate) u64);
+
 /// What a timely thread tells the reader.
 pub(crate) enum Report {
     /// Everything before `offset` is durable.
-    Durable { partition: u32, offset: u64 },
+    Durable { partition: u32, incarnation: Incarnation, offset: u64 },
     /// The partition is finished.
-    Finished(PartitionSummary),
+    Finished { incarnation: Incarnation, summary: PartitionSummary },
     /// The thread has stopped.
     Failed(WorkerError),
 }
@@ -74,6 +79,7 @@ enum Arrival {
 }
 
 struct Owned {
+    incarnation: Incarnation,
     flow: PartitionFlow,
     /// Read, not offered yet. Bounded by the reader, which pauses the partition.
     queue: VecDeque<Arrival>,
@@ -187,7 +193,7 @@ impl TimelyThread {
 
     fn follow(&mut self, order: Order) {
         match order {
-            Order::Start { partition, resume } => self.start(partition, resume),
+            Order::Start { partition, incarnation, resume } => self.start(partition, incarnation, resume),
             Order::Batch(batch) => {
                 if let Some(owned) = self.owned.get_mut(&batch.partition()) {
                     owned.queue.push_back(Arrival::Batch(batch));
@@ -211,7 +217,7 @@ impl TimelyThread {
         }
     }
 
-    fn start(&mut self, partition: u32, resume: Resume) {
+    fn start(&mut self, partition: u32, incarnation: Incarnation, resume: Resume) {
         let parts = FlowParts {
             ledger: Ledger::new(Shape::of(Partition(partition), self.parts.partitions)),
             start: 0,
@@ -224,6 +230,7 @@ impl TimelyThread {
         };
         let flow = PartitionFlow::start(&mut self.worker, parts);
         let owned = Owned {
+            incarnation,
             flow,
             queue: VecDeque::new(),
             reported: 0,
@@ -263,7 +270,8 @@ impl TimelyThread {
             let offset = owned.flow.durable_offset();
             if offset > owned.reported {
                 owned.reported = offset;
-                self.parts.reports.send(Report::Durable { partition: *partition, offset }).ok();
+                let (partition, incarnation) = (*partition, owned.incarnation);
+                self.parts.reports.send(Report::Durable { partition, incarnation, offset }).ok();
             }
             let is_idle = owned.queue.is_empty() && owned.flow.is_idle();
             if owned.is_finishing && is_idle {
@@ -275,7 +283,8 @@ impl TimelyThread {
         for partition in finished {
             if let Some(owned) = self.owned.remove(&partition) {
                 owned.flow.close();
-                self.parts.reports.send(Report::Finished(summary(&owned.flow))).ok();
+                let (incarnation, summary) = (owned.incarnation, summary(&owned.flow));
+                self.parts.reports.send(Report::Finished { incarnation, summary }).ok();
             }
         }
         Ok(())
