@@ -4,6 +4,7 @@
 //! silence. At the seam what is decided now must be what was published then.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use order_codec::{DeadLetter, DeadLetterReason};
@@ -13,9 +14,12 @@ use order_model::{Offset, Partition, Position, Sequence, TimeMs};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::Operator;
 
 use crate::failure::{FailureCell, FlowError};
+use crate::gauge::Gauge;
+use crate::limits::EFFECTS_OF_A_BATCH_MAX;
 use crate::message::{DecidedBatch, DecodedBatch};
 use crate::resume::Resume;
 use crate::tally::Tally;
@@ -56,17 +60,23 @@ impl Decider {
         self.spare.clone()
     }
 
-    /// Decides a batch.
-    pub fn decide(&mut self, batch: DecodedBatch) -> Result<DecidedBatch, FlowError> {
+    /// Decides a batch from the record at index `from` on, as far as [`EFFECTS_OF_A_BATCH_MAX`] allows. Says from where to
+    /// go on; at the length of the batch it is decided.
+    pub fn decide(&mut self, batch: &DecodedBatch, from: usize) -> Result<(DecidedBatch, usize), FlowError> {
         let ledger = Rc::clone(&self.ledger);
         let mut ledger = ledger.borrow_mut();
         let mut tally = self.tally.get();
         let partition = batch.records.partition();
         let (mut effects, mut dead_letters) = (self.spare.take(), Vec::new());
         // Most commands make one decision.
-        effects.decisions.reserve(batch.commands.len());
-        for (index, (record, command)) in batch.records.iter().zip(&batch.commands).enumerate() {
-            if index % Ledger::WARMED_TOGETHER == 0 {
+        effects.decisions.reserve((batch.commands.len() - from).min(EFFECTS_OF_A_BATCH_MAX));
+        let mut next = from;
+        for (index, (record, command)) in batch.records.iter().zip(&batch.commands).enumerate().skip(from) {
+            if effects.decisions.len() + effects.relays.len() + dead_letters.len() >= EFFECTS_OF_A_BATCH_MAX {
+                break;
+            }
+            next = index + 1;
+            if (index - from) % Ledger::WARMED_TOGETHER == 0 {
                 let upcoming = batch.commands.iter().skip(index).take(Ledger::WARMED_TOGETHER);
                 ledger.warm(upcoming.filter_map(|command| command.as_ref().ok()));
             }
@@ -94,12 +104,12 @@ impl Decider {
                 }
             }
         }
-        tally.records += count(batch.records.len());
+        tally.records += count(next - from);
         tally.published += count(effects.decisions.len());
         tally.relays += count(effects.relays.len());
         tally.dead_letters += count(dead_letters.len());
         self.tally.set(tally);
-        Ok(DecidedBatch { effects, dead_letters })
+        Ok((DecidedBatch { effects, dead_letters }, next))
     }
 
     fn leave_out_published(
@@ -161,27 +171,49 @@ fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }
 
-/// The effects of the batches of `stream`.
+/// A batch on its way through the ledger.
+struct Open {
+    capability: Capability<u64>,
+    batch: DecodedBatch,
+    /// The record to be decided next.
+    next: usize,
+}
+
+/// The effects of the batches of `stream`, as long as there is room for them.
 pub(crate) fn decide<'scope>(
     stream: Stream<'scope, u64, Vec<DecodedBatch>>,
     mut decider: Decider,
+    gauge: Gauge,
     failure: FailureCell,
 ) -> Stream<'scope, u64, Vec<DecidedBatch>> {
-    stream.unary::<CapacityContainerBuilder<_>, _, _, _>(Pipeline, "Decide", |_capability, _info| {
+    let scope = stream.scope();
+    stream.unary::<CapacityContainerBuilder<_>, _, _, _>(Pipeline, "Decide", |_capability, info| {
+        gauge.wake_by(scope.activator_for(info.address));
+        let mut waiting: VecDeque<Open> = VecDeque::new();
         move |input, output| {
             input.for_each(|time, batches| {
-                for batch in batches.drain(..) {
-                    // After a failure nothing more is decided; the capability of the batch is let go all the same,
-                    // which is why `durable_offset` must not be believed once the dataflow has failed.
-                    if failure.is_set() {
-                        continue;
-                    }
-                    match decider.decide(batch) {
-                        Ok(decided) => output.session(&time).give(decided),
-                        Err(error) => failure.set(error),
-                    }
-                }
+                let open = |batch| Open { capability: time.retain(0), batch, next: 0 };
+                waiting.extend(batches.drain(..).map(open));
             });
+            while !failure.is_set()
+                && !gauge.is_full()
+                && let Some(open) = waiting.front_mut()
+            {
+                match decider.decide(&open.batch, open.next) {
+                    Ok((decided, next)) => {
+                        gauge.add(decided.len());
+                        open.next = next;
+                        output.session(&open.capability).give(decided);
+                    }
+                    Err(error) => failure.set(error),
+                }
+                waiting.pop_front_if(|open| open.next == open.batch.commands.len());
+            }
+            // After a failure nothing more is decided; the capabilities are let go all the same, which is why
+            // `durable_offset` must not be believed once the dataflow has failed.
+            if failure.is_set() {
+                waiting.clear();
+            }
         }
     })
 }

@@ -44,7 +44,8 @@ impl Encoder {
             first.push(self.dead_letters(&batch.dead_letters));
         }
         let decisions = &batch.effects.decisions;
-        Ok(EncodedBatch { first, decisions: (!decisions.is_empty()).then(|| self.decisions(decisions)) })
+        let decisions = (!decisions.is_empty()).then(|| self.decisions(decisions));
+        Ok(EncodedBatch { first, decisions, effects: batch.len() })
     }
 
     fn decisions(&self, decisions: &[Decision]) -> AppendBatch {

@@ -16,6 +16,7 @@ use crate::decide::{Decider, decide};
 use crate::decode::decode;
 use crate::encode::{Encoder, encode};
 use crate::failure::{FailureCell, FlowError};
+use crate::gauge::Gauge;
 use crate::limits::BATCHES_IN_FLIGHT_MAX;
 use crate::publish::publish;
 use crate::publisher::Publisher;
@@ -68,7 +69,7 @@ impl PartitionFlow {
         let inbox = Rc::new(RefCell::new(Inbox::default()));
         let ledger = Rc::new(RefCell::new(parts.ledger));
         let tally = Rc::new(Cell::new(Tally::default()));
-        let failure = FailureCell::default();
+        let (failure, gauge) = (FailureCell::default(), Gauge::default());
         let probe = ProbeHandle::new();
         let orders: Rc<str> = Rc::from(&*parts.topics.orders);
         let mut resume = parts.resume;
@@ -82,9 +83,9 @@ impl PartitionFlow {
         worker.dataflow::<u64, _, _>(|scope| {
             let batches = read(scope, Rc::clone(&inbox), parts.start);
             let decoded = decode(batches, codec, ring, verdicts, clock, &mut decode_waker);
-            let decided = decide(decoded, decider, failure.clone());
+            let decided = decide(decoded, decider, gauge.clone(), failure.clone());
             let encoded = encode(decided, encoder, spare, failure.clone());
-            publish(encoded, partition, parts.publisher, failure.clone(), &mut publish_waker)
+            publish(encoded, partition, parts.publisher, gauge, failure.clone(), &mut publish_waker)
                 .probe_with(&probe);
         });
         let wakers = [decode_waker, publish_waker].into_iter().flatten().collect();

@@ -25,6 +25,7 @@ mod decode;
 mod encode;
 mod failure;
 mod flow;
+mod gauge;
 pub mod limits;
 mod message;
 mod publish;

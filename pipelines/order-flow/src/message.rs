@@ -15,13 +15,20 @@ pub struct DecodedBatch {
     pub commands: Vec<Decoded>,
 }
 
-/// A batch of commands, decided. What was published before is left out.
+/// A batch of commands, or part of one, decided. What was published before is left out.
 #[derive(Debug)]
 pub struct DecidedBatch {
     /// What is to be published.
     pub effects: Effects,
     /// What could not be read.
     pub dead_letters: Vec<DeadLetter>,
+}
+
+impl DecidedBatch {
+    /// How many effects there are.
+    pub(crate) fn len(&self) -> usize {
+        self.effects.decisions.len() + self.effects.relays.len() + self.dead_letters.len()
+    }
 }
 
 /// The effects of a batch as bytes. Empty batches are left out.
@@ -31,4 +38,6 @@ pub struct EncodedBatch {
     pub first: Vec<AppendBatch>,
     /// Decisions.
     pub decisions: Option<AppendBatch>,
+    /// How many effects these are.
+    pub effects: usize,
 }

@@ -18,6 +18,7 @@ use timely::dataflow::operators::generic::Operator;
 use timely::scheduling::Activator;
 
 use crate::failure::{FailureCell, FlowError};
+use crate::gauge::Gauge;
 use crate::message::EncodedBatch;
 use crate::publisher::Publisher;
 
@@ -31,6 +32,7 @@ struct Pending {
     first_ticket: Ticket,
     /// The last ticket of all.
     ticket: Ticket,
+    effects: usize,
 }
 
 /// The batches of one partition on their way to the log, oldest first.
@@ -38,6 +40,7 @@ struct Pipe {
     partition: u32,
     pending: VecDeque<Pending>,
     publisher: Rc<RefCell<Publisher>>,
+    gauge: Gauge,
 }
 
 impl Pipe {
@@ -51,6 +54,7 @@ impl Pipe {
             decisions,
             first_ticket: none,
             ticket: none,
+            effects: batch.effects,
         });
     }
 
@@ -61,8 +65,8 @@ impl Pipe {
         let durable = self.publisher.borrow().durable();
         let is_done =
             |batch: &Pending| batch.first.is_empty() && batch.decisions.is_none() && batch.ticket <= durable;
-        while self.pending.front().is_some_and(is_done) {
-            self.pending.pop_front();
+        while let Some(batch) = self.pending.pop_front_if(|batch| is_done(batch)) {
+            self.gauge.release(batch.effects);
         }
         Ok(())
     }
@@ -125,13 +129,14 @@ pub(crate) fn publish<'scope>(
     stream: Stream<'scope, u64, Vec<EncodedBatch>>,
     partition: u32,
     publisher: Rc<RefCell<Publisher>>,
+    gauge: Gauge,
     failure: FailureCell,
     waker: &mut Option<Activator>,
 ) -> Stream<'scope, u64, Vec<()>> {
     let scope = stream.scope();
     stream.unary::<CapacityContainerBuilder<_>, _, _, _>(Pipeline, "Publish", |_capability, info| {
         *waker = Some(scope.activator_for(info.address));
-        let mut pipe = Pipe { partition, pending: VecDeque::new(), publisher };
+        let mut pipe = Pipe { partition, pending: VecDeque::new(), publisher, gauge };
         move |input, _output| {
             input.for_each(|time, batches| {
                 for batch in batches.drain(..) {

@@ -53,7 +53,11 @@ fn decide_again(readable: impl Fn(u64) -> bool) -> Result<DecidedBatch, FlowErro
     let mut decider = Decider::new(ledger, resume, "orders".into(), tally);
     let unreadable = || Err((DeadLetterReason::MacKeyUnknown, String::new()));
     let commands = (0..5).map(|offset| if readable(offset) { Ok(command()) } else { unreadable() });
-    decider.decide(DecodedBatch { records: records(b"", 0..5), commands: commands.collect() })
+    let batch = DecodedBatch { records: records(b"", 0..5), commands: commands.collect() };
+    decider.decide(&batch, 0).map(|(decided, next)| {
+        assert_eq!(next, 5);
+        decided
+    })
 }
 
 #[test]

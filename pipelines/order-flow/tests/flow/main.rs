@@ -4,6 +4,7 @@
 
 mod appender;
 mod bad_records;
+mod bounded;
 mod driver;
 mod ending;
 mod order;
