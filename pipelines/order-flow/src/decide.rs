@@ -76,7 +76,7 @@ impl Decider {
                 break;
             }
             next = index + 1;
-            if (index - from) % Ledger::WARMED_TOGETHER == 0 {
+            if (index - from).is_multiple_of(Ledger::WARMED_TOGETHER) {
                 let upcoming = batch.commands.iter().skip(index).take(Ledger::WARMED_TOGETHER);
                 ledger.warm(upcoming.filter_map(|command| command.as_ref().ok()));
             }
