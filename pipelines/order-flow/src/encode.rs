@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use order_codec::{Codec, DeadLetter, KeyRing, MAC_HEADER, relay_mac_key};
 use order_log::{AppendBatch, Headers};
-use order_model::{Command, Decision, Partition, Relay, TimeMs};
+use order_model::{Command, Decision, Partition, Relay};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::Stream;
 use timely::dataflow::channels::pact::Pipeline;
@@ -24,14 +24,14 @@ pub struct Encoder {
     partition: u32,
     topics: Topics,
     codec: Codec,
-    ring: KeyRing,
-    clock: Clock,
+    signing: Option<(KeyRing, Clock)>,
 }
 
 impl Encoder {
-    /// Encodes the effects of `partition`, signing relays with the key of `ring` that is valid by `clock`.
-    pub fn new(partition: u32, topics: Topics, codec: Codec, ring: KeyRing, clock: Clock) -> Self {
-        Self { partition, topics, codec, ring, clock }
+    /// Encodes the effects of `partition`, signing relays with the key that is valid by the clock; without both they carry
+    /// no MAC, and nobody would believe them.
+    pub fn new(partition: u32, topics: Topics, codec: Codec, signing: Option<(KeyRing, Clock)>) -> Self {
+        Self { partition, topics, codec, signing }
     }
 
     /// Encodes a batch.
@@ -59,17 +59,16 @@ impl Encoder {
 
     fn relays(&self, relays: &[(Partition, Relay)]) -> Result<AppendBatch, FlowError> {
         let mut batch = AppendBatch::new(Arc::clone(&self.topics.orders));
-        let now = (self.clock)();
+        let signing = self.signing.as_ref().map(|(ring, clock)| (ring, clock()));
         let (mut value, mut headers) = (Vec::new(), Vec::new());
         for (to, relay) in relays {
             value.clear();
             headers.clear();
             self.codec.command_to(&Command::Relay(relay.clone()), &mut value);
-            match self.ring.sign(now, Some(&relay_mac_key(*to)), &value) {
-                Some(mac) => Headers::encode(&mut headers, MAC_HEADER, &mac),
-                // A replay sends nothing, and must not need a key that was valid before all time.
-                None if now == TimeMs(0) => {}
-                None => return Err(FlowError::NoKey { partition: self.partition }),
+            if let Some((ring, now)) = signing {
+                let mac = ring.sign(now, Some(&relay_mac_key(*to)), &value);
+                let mac = mac.ok_or(FlowError::NoKey { partition: self.partition })?;
+                Headers::encode(&mut headers, MAC_HEADER, &mac);
             }
             batch.push(to.0, None, Some(&value), Headers::from_encoded(&headers));
         }

@@ -25,6 +25,15 @@ use crate::resume::Resume;
 use crate::tally::Tally;
 use crate::topics::Topics;
 
+/// What a dataflow is run for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Purpose {
+    /// To decide: effects go to the log.
+    Decide,
+    /// To see what was decided: effects go nowhere, so relays carry no MAC, and no key need be valid now.
+    Replay,
+}
+
 /// What a dataflow is made of.
 pub struct FlowParts {
     /// The ledger, as it stands before `start`.
@@ -43,6 +52,8 @@ pub struct FlowParts {
     pub publisher: Rc<RefCell<Publisher>>,
     /// The time of day.
     pub clock: Clock,
+    /// What it is run for.
+    pub purpose: Purpose,
 }
 
 /// The dataflow of one partition on one timely thread.
@@ -77,7 +88,8 @@ impl PartitionFlow {
         let decider = Decider::new(Rc::clone(&ledger), resume, orders, Rc::clone(&tally));
         let spare = decider.spare();
         let (codec, ring, clock) = (parts.codec, parts.ring, parts.clock);
-        let encoder = Encoder::new(partition, parts.topics, codec.clone(), ring.clone(), Rc::clone(&clock));
+        let signing = (parts.purpose == Purpose::Decide).then(|| (ring.clone(), Rc::clone(&clock)));
+        let encoder = Encoder::new(partition, parts.topics, codec.clone(), signing);
         let (mut decode_waker, mut publish_waker) = (None, None);
         let dataflow = worker.next_dataflow_index();
         worker.dataflow::<u64, _, _>(|scope| {

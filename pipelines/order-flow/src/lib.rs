@@ -40,7 +40,7 @@ pub use decide::Decider;
 pub use decode::{Decoded, decode_batch};
 pub use encode::Encoder;
 pub use failure::FlowError;
-pub use flow::{FlowParts, PartitionFlow};
+pub use flow::{FlowParts, PartitionFlow, Purpose};
 pub use message::{DecidedBatch, DecodedBatch, EncodedBatch};
 pub use publisher::Publisher;
 pub use resume::Resume;
@@ -53,6 +53,5 @@ use std::rc::Rc;
 use order_model::TimeMs;
 
 /// The time of day, handed in: the ledger never sees it. Used for the choice of the key that signs, and for pauses
-/// between attempts. Zero says that there is none, as in a replay whose effects go nowhere: relays may then lack a MAC,
-/// and nobody would believe them.
+/// between attempts.
 pub type Clock = Rc<dyn Fn() -> TimeMs>;

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::mem::take;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use order_core::{Certificate, combine};
 use order_model::TimeMs;
-use order_worker::{Stop, StopLevel, WorkerEvent, WorkerOptions, WorkerParts, run};
+use order_worker::{Stop, StopLevel, WorkerEvent, WorkerOptions, WorkerParts};
 
 use crate::comparing::{Findings, Source};
 use crate::dead_letters::DeadLetters;
@@ -38,13 +39,13 @@ pub(crate) fn replay(parts: &ProofParts) -> Result<Replayed, ProofError> {
         limits: parts.batch,
     };
     let log = ShadowLog { source: source.clone(), ends: ends.clone(), findings: Arc::clone(&findings) };
-    let stop = Stop::new();
+    let (stop, start) = (Stop::new(), Instant::now());
     let worker = WorkerParts {
         log: Arc::new(log),
         codec: parts.codec.clone(),
         ring: parts.ring.clone(),
-        // A replay signs nothing that leaves it, and time stands still: nothing is ticked.
-        clock: Arc::new(|| TimeMs(0)),
+        // For pauses between questions to the registry; a replay has no other use for it.
+        clock: Arc::new(move || TimeMs(u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX))),
         observer: Arc::new(watch(&ends, stop.clone(), Arc::clone(&parts.progress))),
     };
     let options = WorkerOptions {
@@ -53,7 +54,7 @@ pub(crate) fn replay(parts: &ProofParts) -> Result<Replayed, ProofError> {
         threads: parts.threads,
         batch: parts.batch,
     };
-    let summary = run(&worker, &options, &stop)?;
+    let summary = order_worker::replay(&worker, &options, &stop)?;
     let mut partitions = Vec::with_capacity(summary.partitions.len());
     for partition in &summary.partitions {
         let end = ends.get(&partition.partition).copied().unwrap_or_default();

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use order_codec::{Codec, KeyRing};
 use order_core::{Certificate, Ledger, Shape};
-use order_flow::{Clock, FlowParts, PartitionFlow, Publisher, Resume};
+use order_flow::{Clock, FlowParts, PartitionFlow, Publisher, Purpose, Resume};
 use order_log::{
     AppendBatch, AppendError, Log, LogReader, Polled, ReadLimits, RecordBatch, RecordBatchBuilder,
 };
@@ -99,6 +99,7 @@ impl Process {
             ring: self.ring.clone(),
             publisher: Rc::clone(&self.publisher),
             clock: Rc::clone(&self.clock),
+            purpose: Purpose::Decide,
         };
         let flow = PartitionFlow::start(&mut self.worker, parts);
         let records_max = usize::try_from(self.batch_max).unwrap_or(1);

@@ -25,6 +25,6 @@ mod ticker;
 
 pub use error::WorkerError;
 pub use order_flow::{Tally, TopicKind, Topics, Verdicts};
-pub use run::{PartitionSummary, Summary, WorkerEvent, WorkerOptions, WorkerParts, run};
+pub use run::{PartitionSummary, Summary, WorkerEvent, WorkerOptions, WorkerParts, replay, run};
 pub use stop::{Stop, StopLevel};
 pub use tail::{last_decision, resume_point, verdicts};

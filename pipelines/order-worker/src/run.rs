@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use order_codec::{Codec, KeyRing};
 use order_core::Certificate;
-use order_flow::{Tally, Topics};
+use order_flow::{Purpose, Tally, Topics};
 use order_log::{Log, ReadLimits};
 use order_model::{Offset, Sequence, TimeMs};
 
@@ -14,7 +14,7 @@ use crate::error::WorkerError;
 use crate::limits::{BATCHES_AHEAD_MAX, THREADS_MAX};
 use crate::reader::Reader;
 use crate::stop::Stop;
-use crate::thread::{Order, Report, ThreadParts, run_thread};
+use crate::thread::{Order, ThreadParts, run_thread};
 
 /// What a worker works with.
 #[derive(Clone)]
@@ -90,6 +90,20 @@ pub struct Summary {
 /// Runs a worker until `stop` asks it to end or something fails. Blocks; runs on the calling thread and
 /// `options.threads` more.
 pub fn run(parts: &WorkerParts, options: &WorkerOptions, stop: &Stop) -> Result<Summary, WorkerError> {
+    run_for(Purpose::Decide, parts, options, stop)
+}
+
+/// The same to see what was decided, on a log whose appender keeps nothing: relays are not signed, nothing is ticked.
+pub fn replay(parts: &WorkerParts, options: &WorkerOptions, stop: &Stop) -> Result<Summary, WorkerError> {
+    run_for(Purpose::Replay, parts, options, stop)
+}
+
+fn run_for(
+    purpose: Purpose,
+    parts: &WorkerParts,
+    options: &WorkerOptions,
+    stop: &Stop,
+) -> Result<Summary, WorkerError> {
     let partitions = equal_partitions(parts.log.as_ref(), &options.topics)?;
     let thread_count = options.threads.clamp(1, THREADS_MAX);
     // Room for every batch the reader may have ahead, and for what it has to say about each partition.
@@ -97,7 +111,20 @@ pub fn run(parts: &WorkerParts, options: &WorkerOptions, stop: &Stop) -> Result<
     let (reports_in, reports) = bounded(capacity);
     let mut threads = Vec::with_capacity(thread_count);
     for index in 0..thread_count {
-        threads.push(Thread::start(parts, options, partitions, index, capacity, reports_in.clone())?);
+        let (orders, inbox): (Sender<Order>, Receiver<Order>) = bounded(capacity);
+        let thread = ThreadParts {
+            index,
+            partitions,
+            purpose,
+            topics: options.topics.clone(),
+            codec: parts.codec.clone(),
+            ring: parts.ring.clone(),
+            clock: Arc::clone(&parts.clock),
+            appender: parts.log.appender()?,
+            orders: inbox,
+            reports: reports_in.clone(),
+        };
+        threads.push(Thread::start(thread, orders)?);
     }
     drop(reports_in);
     let orders = threads.iter().map(|thread| thread.orders.clone()).collect();
@@ -123,28 +150,9 @@ struct Thread {
 }
 
 impl Thread {
-    fn start(
-        parts: &WorkerParts,
-        options: &WorkerOptions,
-        partitions: u32,
-        index: usize,
-        capacity: usize,
-        reports: Sender<Report>,
-    ) -> Result<Self, WorkerError> {
-        let (orders, inbox): (Sender<Order>, Receiver<Order>) = bounded(capacity);
-        let thread = ThreadParts {
-            index,
-            partitions,
-            topics: options.topics.clone(),
-            codec: parts.codec.clone(),
-            ring: parts.ring.clone(),
-            clock: Arc::clone(&parts.clock),
-            appender: parts.log.appender()?,
-            orders: inbox,
-            reports,
-        };
-        let builder = std::thread::Builder::new().name(format!("timely-{index}"));
-        let handle = builder.spawn(move || run_thread(thread)).map_err(WorkerError::Spawn)?;
+    fn start(parts: ThreadParts, orders: Sender<Order>) -> Result<Self, WorkerError> {
+        let builder = std::thread::Builder::new().name(format!("timely-{}", parts.index));
+        let handle = builder.spawn(move || run_thread(parts)).map_err(WorkerError::Spawn)?;
         Ok(Self { orders, handle })
     }
 

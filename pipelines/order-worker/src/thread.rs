@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use order_codec::{Codec, KeyRing};
 use order_core::{Certificate, Ledger, Shape};
-use order_flow::{Clock, FlowParts, PartitionFlow, Publisher, Resume, Topics};
+use order_flow::{Clock, FlowParts, PartitionFlow, Publisher, Purpose, Resume, Topics};
 use order_log::{AppendBatch, AppendError, LogAppender, RecordBatch};
 use order_model::{Command, Offset, Partition, Sequence, TimeMs};
 use timely::worker::Worker;
@@ -52,6 +52,7 @@ pub(crate) enum Report {
 pub(crate) struct ThreadParts {
     pub(crate) index: usize,
     pub(crate) partitions: u32,
+    pub(crate) purpose: Purpose,
     pub(crate) topics: Topics,
     pub(crate) codec: Codec,
     pub(crate) ring: KeyRing,
@@ -101,6 +102,7 @@ struct TimelyThread {
 /// The parts every dataflow of the thread shares.
 struct SharedParts {
     partitions: u32,
+    purpose: Purpose,
     topics: Topics,
     codec: Codec,
     ring: KeyRing,
@@ -142,6 +144,7 @@ impl TimelyThread {
             owned: BTreeMap::new(),
             parts: SharedParts {
                 partitions: parts.partitions,
+                purpose: parts.purpose,
                 topics: parts.topics,
                 codec: parts.codec,
                 ring: parts.ring,
@@ -227,6 +230,7 @@ impl TimelyThread {
             ring: self.parts.ring.clone(),
             publisher: Rc::clone(&self.publisher),
             clock: Rc::clone(&self.clock),
+            purpose: self.parts.purpose,
         };
         let flow = PartitionFlow::start(&mut self.worker, parts);
         let owned = Owned {
@@ -276,7 +280,9 @@ impl TimelyThread {
             let is_idle = owned.queue.is_empty() && owned.flow.is_idle();
             if owned.is_finishing && is_idle {
                 finished.push(*partition);
-            } else if owned.ticker.should_tick(now, owned.flow.with_ledger(Ledger::next_due), is_idle) {
+            } else if self.parts.purpose == Purpose::Decide
+                && owned.ticker.should_tick(now, owned.flow.with_ledger(Ledger::next_due), is_idle)
+            {
                 self.parts.tick(&self.publisher, *partition)?;
             }
         }

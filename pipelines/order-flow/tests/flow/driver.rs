@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use order_codec::{Codec, KeyRing};
 use order_core::{Certificate, Ledger, Shape};
-use order_flow::{FlowParts, PartitionFlow, Publisher, Resume, Topics};
+use order_flow::{FlowParts, PartitionFlow, Publisher, Purpose, Resume, Topics};
 use order_log::{Headers, LogAppender, MemoryLog, MemoryRecord, RecordBatch, RecordBatchBuilder};
 use order_model::{Partition, TimeMs};
 use timely::communication::{Allocator, allocator::Thread};
@@ -25,6 +25,8 @@ pub struct Driver {
     pub flows: Vec<(PartitionFlow, VecDeque<RecordBatch>)>,
     /// What the operators take for the time of day, in milliseconds.
     pub clock: Rc<Cell<u64>>,
+    /// What dataflows are started for.
+    pub purpose: Purpose,
 }
 
 impl Driver {
@@ -35,6 +37,7 @@ impl Driver {
             publisher: Rc::new(RefCell::new(Publisher::new(Box::new(appender)))),
             flows: Vec::new(),
             clock: Rc::new(Cell::new(1)),
+            purpose: Purpose::Decide,
         }
     }
 
@@ -63,6 +66,7 @@ impl Driver {
             ring,
             publisher: Rc::clone(&self.publisher),
             clock: Rc::new(move || TimeMs(clock.get())),
+            purpose: self.purpose,
         };
         let flow = PartitionFlow::start(&mut self.worker, parts);
         self.flows.push((flow, batches(sale, partition, batch)));

@@ -8,8 +8,8 @@ use std::time::Duration;
 use order_codec::{Codec, DeadLetterReason, FileSchemas, KeyRing};
 use order_core::{Effects, Ledger, Shape};
 use order_flow::{
-    DecidedBatch, Decider, DecodedBatch, FlowError, FlowParts, PartitionFlow, Publisher, Resume, Tally,
-    Topics,
+    DecidedBatch, Decider, DecodedBatch, FlowError, FlowParts, PartitionFlow, Publisher, Purpose, Resume,
+    Tally, Topics,
 };
 use order_log::{
     Acknowledged, AppendBatch, AppendError, Headers, LogAppender, LogError, RecordBatch, RecordBatchBuilder,
@@ -105,6 +105,7 @@ fn an_abandoned_dataflow_lets_go_of_everything() {
         ring: KeyRing::generate_one([1; 32]),
         publisher: Rc::clone(&publisher),
         clock: Rc::new(|| TimeMs(1)),
+        purpose: Purpose::Decide,
     };
     let mut flow = PartitionFlow::start(&mut worker, parts);
     flow.offer(records(&value, 0..5));

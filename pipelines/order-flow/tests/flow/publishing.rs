@@ -1,7 +1,7 @@
 //! When a batch is durable, and in what order its effects reach the log.
 
 use order_codec::KeyRing;
-use order_flow::{FlowError, Resume};
+use order_flow::{FlowError, Purpose, Resume};
 use order_log::MemoryLog;
 use order_model::{Cancel, Command, partition_of};
 
@@ -112,16 +112,18 @@ fn a_full_appender_loses_nothing() {
 }
 
 #[test]
-fn a_relay_needs_a_key_unless_there_is_no_time_of_day() {
+fn a_relay_needs_a_key_unless_it_is_a_replay_whatever_the_time_of_day() {
     let sale = Sale::empty(2);
     let mut skus = ["a", "b", "c", "d"].map(|sku| sku.parse().unwrap()).into_iter();
     let away = skus.find(|sku| partition_of(sku, 2).0 == 1).unwrap();
     let cancel = Cancel { order: 1.into(), customer: 1.into(), sku: away };
     sale.write(&Command::Cancel(cancel), Some(0));
-    for (clock, is_stopped) in [(1, true), (0, false)] {
+    let cases = [(1, Purpose::Decide, true), (0, Purpose::Decide, true), (1, Purpose::Replay, false)];
+    for (clock, purpose, is_stopped) in cases {
         let appender = TestAppender::new(&empty_log(2));
         let mut driver = Driver::new(appender);
         driver.clock.set(clock);
+        driver.purpose = purpose;
         let nothing = KeyRing::default();
         driver.start_with(&sale, 0, 1, Resume::from_start(), sale.codec.clone(), nothing);
         driver.settle();

@@ -4,5 +4,6 @@
 
 mod planted;
 mod proving;
+mod registry;
 #[path = "../../../order-flow/tests/flow/sale.rs"]
 mod sale;
