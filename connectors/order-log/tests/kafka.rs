@@ -448,3 +448,58 @@ fn a_reader_passes_the_marker_of_a_transaction_that_nothing_follows() {
         assert!(polled.is_none(), "{polled:?}");
     }
 }
+
+#[test]
+fn a_partition_that_fails_while_the_group_waits_for_others_is_read_on() {
+    let log = connect();
+    let partitions = 4;
+    log.create_topics(&[spec("failing", partitions)]).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    let mut first = log.member("failing", "failers", LIMITS).unwrap();
+    let mut owned = BTreeSet::new();
+    while owned.len() < 4 {
+        assert!(Instant::now() < deadline);
+        match first.poll(Duration::from_millis(10)).unwrap() {
+            Some(Polled::Assigned(assigned)) => owned.extend(assigned),
+            Some(other) => panic!("{other:?}"),
+            None => {}
+        }
+    }
+    // An offset that will be there only when the client has failed to find it. Paused, so that nobody hears of it yet.
+    for partition in 0..partitions {
+        first.start(partition, 99).unwrap();
+        first.pause(partition).unwrap();
+    }
+    let mut second = log.member("failing", "failers", LIMITS).unwrap();
+    let revoked = loop {
+        assert!(Instant::now() < deadline);
+        second.poll(Duration::from_millis(1)).unwrap();
+        match first.poll(Duration::from_millis(10)).unwrap() {
+            Some(Polled::Revoked(partitions)) => break partitions,
+            Some(other) => panic!("{other:?}"),
+            None => {}
+        }
+    };
+    let mut appender = log.appender().unwrap();
+    let all =
+        (0..100).flat_map(|number| (0..partitions).map(move |partition| (partition, number.to_string())));
+    appender.append(batch("failing", all)).unwrap();
+    acknowledged(&mut *appender, 1);
+    owned.retain(|partition| !revoked.contains(partition));
+    assert!(!owned.is_empty());
+    owned.iter().for_each(|partition| first.resume(*partition).unwrap());
+    let hesitation = Instant::now() + Duration::from_millis(500);
+    while Instant::now() < hesitation {
+        let polled = first.poll(Duration::from_millis(10)).unwrap();
+        assert!(polled.is_none(), "it cannot be read before the group is answered: {polled:?}");
+    }
+    revoked.iter().for_each(|partition| first.stop(*partition).unwrap());
+    while !owned.is_empty() {
+        assert!(Instant::now() < deadline, "{owned:?} were not read");
+        second.poll(Duration::from_millis(1)).unwrap();
+        if let Some(Polled::Batch(batch)) = first.poll(Duration::from_millis(10)).unwrap() {
+            assert_eq!((batch.first_offset(), batch.len()), (99, 1));
+            assert!(owned.remove(&batch.partition()));
+        }
+    }
+}

@@ -57,6 +57,8 @@ struct Reading {
     is_paused: bool,
     /// Whether the client had forgotten its position when this began, so that what it says is of this reading.
     has_position: bool,
+    /// Whether it is to be fetched anew from `next`, which has to wait until the group has back what it asked for.
+    is_to_move: bool,
     /// Read from the queue, not yet delivered.
     ready: VecDeque<Polled>,
 }
@@ -133,7 +135,8 @@ impl KafkaReader {
             })
             .map_err(|detail| self.failed(&format!("read from offset {next} of"), partition, detail))?;
         let ready = VecDeque::new();
-        self.reading.insert(partition, Reading { queue, next, is_paused: false, has_position, ready });
+        let (is_paused, is_to_move) = (false, false);
+        self.reading.insert(partition, Reading { queue, next, is_paused, has_position, is_to_move, ready });
         Ok(())
     }
 
@@ -171,8 +174,9 @@ impl KafkaReader {
             return false;
         }
         self.next_positions = now + Duration::from_millis(POSITION_EVERY_MS);
-        let is_idle =
-            |reading: &Reading| reading.has_position && !reading.is_paused && reading.ready.is_empty();
+        let is_idle = |reading: &Reading| {
+            reading.has_position && !reading.is_paused && !reading.is_to_move && reading.ready.is_empty()
+        };
         let idle =
             self.reading.iter().filter(|(_, reading)| is_idle(reading)).map(|(partition, _)| *partition);
         let mut has_passed = false;
@@ -203,10 +207,44 @@ impl KafkaReader {
             .map_err(|error| self.failed("stop reading", partition, error))
     }
 
-    /// Moves a partition that is being read.
+    /// Reads a partition from `offset` on, whether or not it is being read.
     fn seek(&mut self, partition: u32, offset: u64) -> Result<(), LogError> {
+        let is_revoking = self.is_revoking();
+        let before = self.reading.get_mut(&partition);
+        let is_paused = before.as_ref().is_some_and(|reading| reading.is_paused);
+        if let Some(reading) = before.filter(|_| is_revoking) {
+            // The client has the partition until the group is answered, and would not take it a second time.
+            reading.ready.clear();
+            (reading.next, reading.is_to_move) = (offset, true);
+            return Ok(());
+        }
         self.unfetch(partition)?;
-        self.fetch(partition, offset)
+        self.fetch(partition, offset)?;
+        if let Some(reading) = self.reading.get_mut(&partition) {
+            reading.is_paused = is_paused;
+        }
+        Ok(())
+    }
+
+    /// Whether the group waits for partitions.
+    fn is_revoking(&self) -> bool {
+        self.member.as_ref().is_some_and(|member| !member.revoking.is_empty())
+    }
+
+    /// Moves what had to wait until the group was answered.
+    fn move_waiting(&mut self) -> Result<(), LogError> {
+        if self.is_revoking() {
+            return Ok(());
+        }
+        while let Some((partition, reading)) = self.reading.iter_mut().find(|(_, reading)| reading.is_to_move)
+        {
+            let (partition, next, ready) = (*partition, reading.next, std::mem::take(&mut reading.ready));
+            self.seek(partition, next)?;
+            if let Some(reading) = self.reading.get_mut(&partition) {
+                reading.ready = ready;
+            }
+        }
+        Ok(())
     }
 
     /// Serves the client: errors, and changes of the group.
@@ -282,6 +320,7 @@ impl KafkaReader {
 
     /// What comes next of any partition that is not paused, fairly.
     fn next_ready(&mut self) -> Result<Option<Polled>, LogError> {
+        self.move_waiting()?;
         let order: Vec<u32> = self
             .reading
             .range(self.turn..)
@@ -308,7 +347,8 @@ impl KafkaReader {
     /// if that is possible.
     fn recover(&mut self, partition: u32, code: RDKafkaErrorCode) -> Result<(), LogError> {
         let Some(reading) = self.reading.get_mut(&partition) else { return Ok(()) };
-        let (next, ready) = (reading.next, std::mem::take(&mut reading.ready));
+        reading.is_to_move = true;
+        let next = reading.next;
         if is_missing(code) {
             let log = self.options.describe();
             return Err(LogError::NoTopic { log, topic: self.topic.clone() });
@@ -321,18 +361,15 @@ impl KafkaReader {
             return Err(self.failed(&format!("read from offset {next} of"), partition, detail));
         }
         tracing::warn!("reading {} partition {partition} again from {next}: {code}", self.topic);
-        self.seek(partition, next)?;
-        if let Some(reading) = self.reading.get_mut(&partition) {
-            reading.ready = ready;
-        }
-        Ok(())
+        self.move_waiting()
     }
 }
 
 impl Reading {
     /// Reads from the queue if nothing is ready. What came before an error is ready all the same.
     fn refill(&mut self, partition: u32, bytes_max: usize) -> Result<(), RDKafkaErrorCode> {
-        if !self.ready.is_empty() {
+        // What is fetched yet is void when the partition is about to move.
+        if !self.ready.is_empty() || self.is_to_move {
             return Ok(());
         }
         let Self { queue, next, ready, .. } = self;
