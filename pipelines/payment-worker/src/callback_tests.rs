@@ -1,0 +1,113 @@
+//! Callbacks: genuine, forged, old, repeated, too many.
+
+use crossbeam_channel::bounded;
+
+use super::*;
+
+const NOW: TimeMs = TimeMs(1_700_000_000_000);
+
+fn event(id: &str, metadata: &str) -> Vec<u8> {
+    let intent = format!(
+        r#"{{"id":"pi_1","object":"payment_intent","amount":500,"amount_received":500,"currency":"eur",
+            "status":"succeeded","created":1700000000,"metadata":{{{metadata}}}}}"#
+    );
+    format!(r#"{{"id":"{id}","type":"payment_intent.succeeded","data":{{"object":{intent}}}}}"#).into_bytes()
+}
+
+const OURS: &str = r#""order":"00000000-0000-0000-0000-000000000007","sku":"a""#;
+
+fn callbacks(room: usize) -> (Callbacks, crossbeam_channel::Receiver<Payment>) {
+    let (inbox, outbox) = bounded(room);
+    (Callbacks::new(vec!["old".to_owned(), "new".to_owned()], Arc::new(|| NOW), inbox), outbox)
+}
+
+#[test]
+fn a_genuine_callback_is_taken_once() {
+    let (callbacks, outbox) = callbacks(4);
+    let body = event("evt_1", OURS);
+    let header = sign("new", &body, NOW);
+    assert_eq!(callbacks.take(Some(&header), &body), Ok(Taken::Noted));
+    assert_eq!(callbacks.take(Some(&header), &body), Ok(Taken::Repeated));
+    let later = sign("old", &body, TimeMs(NOW.0 + 60_000));
+    assert_eq!(callbacks.take(Some(&later), &body), Ok(Taken::Repeated), "signed anew, still the same");
+    let payment = outbox.try_recv().unwrap();
+    assert_eq!((payment.id.as_str(), payment.captured), ("pi_1", 500));
+    assert!(outbox.try_recv().is_err());
+}
+
+#[test]
+fn what_is_not_genuine_is_turned_away_by_name() {
+    let (callbacks, _outbox) = callbacks(4);
+    let body = event("evt_1", OURS);
+    let good = sign("new", &body, NOW);
+    let mut changed = body.clone();
+    changed[10] ^= 1;
+    let stamp = good.split_once(',').unwrap().0;
+    let old = sign("new", &body, TimeMs(NOW.0 - 301_000));
+    let ahead = sign("new", &body, TimeMs(NOW.0 + 301_000));
+    let moved = format!("t=1700000001,{}", good.split_once(',').unwrap().1);
+    for (header, body, error) in [
+        (None, &body, CallbackError::Unsigned),
+        (Some(""), &body, CallbackError::Malformed),
+        (Some("t=x,v1=00"), &body, CallbackError::Malformed),
+        (Some(stamp), &body, CallbackError::Malformed),
+        (Some(&good[..good.len() - 1]), &body, CallbackError::Malformed),
+        (Some(&good), &changed, CallbackError::Wrong),
+        (Some(&sign("other", &body, NOW)), &body, CallbackError::Wrong),
+        (Some(&moved), &body, CallbackError::Wrong),
+        (Some(&old), &body, CallbackError::OutOfTime { seconds_off: 301 }),
+        (Some(&ahead), &body, CallbackError::OutOfTime { seconds_off: 301 }),
+    ] {
+        assert_eq!(callbacks.take(header, body), Err(error), "{header:?}");
+    }
+    let huge = vec![b' '; CALLBACK_BYTES_MAX + 1];
+    assert_eq!(callbacks.take(Some(&good), &huge), Err(CallbackError::TooLarge(huge.len())));
+    let garbage = b"{".to_vec();
+    let header = sign("new", &garbage, NOW);
+    assert!(matches!(callbacks.take(Some(&header), &garbage), Err(CallbackError::Unreadable(_))));
+}
+
+#[test]
+fn an_empty_secret_opens_nothing() {
+    let body = event("evt_1", OURS);
+    let header = sign("", &body, NOW);
+    assert_eq!(
+        verify(&[String::new()], Some(&header), &body, NOW, CALLBACK_TOLERANCE),
+        Err(CallbackError::Wrong)
+    );
+}
+
+#[test]
+fn one_of_several_signatures_is_enough() {
+    let body = event("evt_1", OURS);
+    let good = sign("new", &body, NOW);
+    let (stamp, signature) = good.split_once(',').unwrap();
+    let header = format!("{stamp}, v0=00, v1={}, {signature}", "0".repeat(64));
+    assert_eq!(verify(&["new".to_owned()], Some(&header), &body, NOW, CALLBACK_TOLERANCE), Ok(()));
+}
+
+#[test]
+fn payments_of_others_are_let_pass() {
+    let (callbacks, outbox) = callbacks(4);
+    for (id, metadata) in [("evt_1", ""), ("evt_2", r#""order":"7","sku":"a""#), ("evt_3", r#""sku":"a""#)] {
+        let body = event(id, metadata);
+        let header = sign("new", &body, NOW);
+        assert_eq!(callbacks.take(Some(&header), &body), Ok(Taken::NotOurs), "{metadata}");
+    }
+    assert!(outbox.is_empty());
+}
+
+#[test]
+fn what_there_is_no_room_for_is_not_remembered() {
+    let (callbacks, outbox) = callbacks(1);
+    let take = |id: &str| {
+        let body = event(id, OURS);
+        callbacks.take(Some(&sign("new", &body, NOW)), &body)
+    };
+    assert_eq!(take("evt_1"), Ok(Taken::Noted));
+    assert_eq!(take("evt_2"), Err(CallbackError::Busy));
+    outbox.try_recv().unwrap();
+    assert_eq!(take("evt_2"), Ok(Taken::Noted));
+    drop(outbox);
+    assert_eq!(take("evt_3"), Err(CallbackError::Ended));
+}

@@ -1,0 +1,468 @@
+//! The desk: the one thread that knows the open orders. It reads decisions, sends errands to the provider, and tells the
+//! log what came of them.
+//!
+//! Promised: nothing it does waits for the provider; what it knows can be lost at any point and is found again from the
+//! log and the provider.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender};
+use order_log::{LogError, LogReader, Polled, RecordBatch};
+use order_model::{OrderId, Sequence, TimeMs, partition_of};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::error::PaymentError;
+use crate::hands::{Errand, Return};
+use crate::limits::{BEGIN_RETRY, CALLBACKS_MAX, DESK_WAIT, NOTE_INTERVAL};
+use crate::look_back::LookBack;
+use crate::provider::Payment;
+use crate::shelf::Shelf;
+use crate::status::{PartitionStatus, PaymentStatus};
+use crate::teller::Teller;
+use crate::worker::{Moment, PaymentOptions, PaymentParts, SharedStatus};
+
+/// For whom a call is made.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) enum Who {
+    /// An order of a partition of ours.
+    Order(u32, OrderId),
+    /// A payment, by the provider's name, that a callback spoke of.
+    Stray(String),
+}
+
+/// A partition as the desk sees it.
+pub(crate) struct Owned {
+    pub(crate) shelf: Shelf,
+    pub(crate) state: State,
+    pub(crate) next_offset: u64,
+    pub(crate) sequence: Sequence,
+    /// The record on `orders` that the latest decision is about, and the time of the latest record.
+    decided: Option<u64>,
+    read_at: TimeMs,
+    pub(crate) calling: usize,
+}
+
+/// What may be done for a partition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum State {
+    /// Decisions before this offset were made before it was ours; what earlier owners did about them is not known.
+    /// `try_at`: the log was silent, and is asked again then.
+    Restoring { end: u64, try_at: Option<Instant> },
+    /// Its open orders are known.
+    Live,
+    /// It is to be given back.
+    Leaving,
+}
+
+/// What the thread that looks back found.
+pub(crate) enum Found {
+    /// The log knows the payment.
+    Known,
+    /// It does not.
+    Unknown(Box<Payment>),
+}
+
+pub(crate) struct Desk {
+    pub(crate) parts: PaymentParts,
+    pub(crate) options: PaymentOptions,
+    pub(crate) look_back: LookBack,
+    pub(crate) partitions: u32,
+    member: Box<dyn LogReader>,
+    pub(crate) teller: Teller,
+    pub(crate) errands: UnboundedSender<Errand<Who>>,
+    pub(crate) returns: Receiver<Return<Who>>,
+    callbacks: Receiver<Payment>,
+    pub(crate) questions: Sender<Payment>,
+    pub(crate) findings: Receiver<Found>,
+    pub(crate) owned: BTreeMap<u32, Owned>,
+    assigned: BTreeMap<u32, Instant>,
+    pub(crate) ready: VecDeque<Who>,
+    pub(crate) timers: BTreeMap<(TimeMs, u64), Who>,
+    pub(crate) timer_number: u64,
+    /// Payments of strays, and how often they were asked after.
+    pub(crate) strays: HashMap<String, (Payment, u32)>,
+    /// Callbacks the log is being asked about.
+    pub(crate) asked: usize,
+    pub(crate) calling: usize,
+    pub(crate) allowed: usize,
+    pub(crate) status: PaymentStatus,
+    shared: SharedStatus,
+    next_note: Instant,
+    is_paused: bool,
+}
+
+/// The ends of the desk's channels.
+pub(crate) struct Wires {
+    pub(crate) errands: UnboundedSender<Errand<Who>>,
+    pub(crate) returns: Receiver<Return<Who>>,
+    pub(crate) callbacks: Receiver<Payment>,
+    pub(crate) questions: Sender<Payment>,
+    pub(crate) findings: Receiver<Found>,
+}
+
+impl Desk {
+    pub(crate) fn new(
+        parts: &PaymentParts,
+        options: &PaymentOptions,
+        look_back: LookBack,
+        wires: Wires,
+        shared: SharedStatus,
+    ) -> Result<Self, PaymentError> {
+        let partitions = parts.log.partitions(&options.orders)?;
+        let member = parts.log.member(&options.decisions, &options.group, options.limits.batch)?;
+        Ok(Self {
+            teller: Teller::new(parts, options, partitions)?,
+            parts: parts.clone(),
+            options: options.clone(),
+            look_back,
+            partitions,
+            member,
+            errands: wires.errands,
+            returns: wires.returns,
+            callbacks: wires.callbacks,
+            questions: wires.questions,
+            findings: wires.findings,
+            owned: BTreeMap::new(),
+            assigned: BTreeMap::new(),
+            ready: VecDeque::new(),
+            timers: BTreeMap::new(),
+            timer_number: 0,
+            strays: HashMap::new(),
+            asked: 0,
+            calling: 0,
+            allowed: options.limits.calls_max,
+            status: PaymentStatus::default(),
+            shared,
+            next_note: Instant::now(),
+            is_paused: false,
+        })
+    }
+
+    /// Runs until asked to stop: 1 drains, more stops at once.
+    pub(crate) fn run(mut self, stop: &AtomicU8) -> Result<(), PaymentError> {
+        let mut is_draining = false;
+        loop {
+            match stop.load(Ordering::Relaxed) {
+                0 => {}
+                1 if !is_draining => {
+                    is_draining = true;
+                    self.leave_all()?;
+                }
+                1 => {}
+                _ => return Ok(()),
+            }
+            if is_draining && self.owned.is_empty() && self.teller.under_way() == 0 {
+                self.publish()?;
+                return Ok(());
+            }
+            if let Some(polled) = self.member.poll(DESK_WAIT)? {
+                self.take(polled, is_draining)?;
+            }
+            self.begin_assigned()?;
+            self.catch_up()?;
+            self.take_callbacks()?;
+            self.take_returns()?;
+            self.take_findings();
+            self.wake()?;
+            self.work()?;
+            self.teller.send(&self.parts)?;
+            self.throttle()?;
+            self.give_back()?;
+            self.publish()?;
+        }
+    }
+
+    pub(crate) fn now(&self) -> TimeMs {
+        (self.parts.clock)()
+    }
+
+    fn take(&mut self, polled: Polled, is_draining: bool) -> Result<(), PaymentError> {
+        match polled {
+            Polled::Batch(batch) => self.take_batch(&batch),
+            Polled::Passed { partition, next_offset } => {
+                if let Some(owned) = self.owned.get_mut(&partition) {
+                    owned.next_offset = owned.next_offset.max(next_offset);
+                }
+                Ok(())
+            }
+            Polled::Assigned(partitions) if is_draining => {
+                partitions.into_iter().try_for_each(|partition| Ok(self.member.stop(partition)?))
+            }
+            Polled::Assigned(partitions) => {
+                let now = Instant::now();
+                self.assigned.extend(partitions.into_iter().map(|partition| (partition, now)));
+                Ok(())
+            }
+            Polled::Revoked(partitions) => {
+                partitions.into_iter().try_for_each(|partition| self.leave(partition))
+            }
+            Polled::Lost(partitions) => {
+                for partition in partitions {
+                    tracing::warn!(
+                        partition,
+                        "the group took the partition away: this worker was silent for too long"
+                    );
+                    self.owned.remove(&partition);
+                    self.assigned.remove(&partition);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn begin_assigned(&mut self) -> Result<(), PaymentError> {
+        let now = Instant::now();
+        let due = self.assigned.iter().find(|(_, at)| **at <= now).map(|(partition, _)| *partition);
+        let Some(partition) = due else { return Ok(()) };
+        match self.begin(partition) {
+            Err(LogError::Unreachable { .. }) => {
+                self.assigned.insert(partition, Instant::now() + BEGIN_RETRY);
+                Ok(())
+            }
+            begun => {
+                self.assigned.remove(&partition);
+                Ok(begun?)
+            }
+        }
+    }
+
+    /// A partition is ours: its open orders are what its decisions, read from the beginning, leave open.
+    fn begin(&mut self, partition: u32) -> Result<(), LogError> {
+        let bounds = self.parts.log.bounds(&self.options.decisions, partition)?;
+        self.member.start(partition, bounds.start)?;
+        if self.is_paused {
+            self.member.pause(partition)?;
+        }
+        let owned = Owned {
+            shelf: Shelf::default(),
+            state: State::Restoring { end: bounds.end, try_at: None },
+            next_offset: bounds.start,
+            sequence: Sequence(0),
+            decided: None,
+            read_at: TimeMs(0),
+            calling: 0,
+        };
+        self.owned.insert(partition, owned);
+        (self.parts.observer)(Moment::Assigned(partition));
+        Ok(())
+    }
+
+    fn take_batch(&mut self, batch: &RecordBatch) -> Result<(), PaymentError> {
+        let partition = batch.partition();
+        let now = self.now();
+        let Some(owned) = self.owned.get_mut(&partition) else { return Ok(()) };
+        if owned.state == State::Leaving {
+            return Ok(());
+        }
+        for record in batch.iter() {
+            let decision = match self.parts.codec.decision_from(record.value.unwrap_or_default()) {
+                Ok(decision) => decision,
+                Err(order_codec::DecodeError::Registry(error)) => return Err(error.into()),
+                Err(order_codec::DecodeError::Bad(bad)) => {
+                    self.status.unreadable += 1;
+                    // One that was there before was a dead letter before.
+                    if owned.state == State::Live {
+                        let (reason, detail) = (bad.reason(), bad.to_string());
+                        self.teller.dead_letter(&self.parts, partition, &record, reason, detail);
+                    }
+                    continue;
+                }
+            };
+            if decision.sequence <= owned.sequence {
+                continue;
+            }
+            let gap = decision.sequence.0 - owned.sequence.0 - 1;
+            if gap > 0 && owned.decided.is_some() {
+                self.status.gaps += gap;
+                tracing::error!(partition, offset = record.offset, gap, "decisions are missing: a bug");
+            }
+            owned.sequence = decision.sequence;
+            owned.decided = Some(decision.offset.0);
+            owned.read_at = TimeMs(record.time_ms);
+            let is_live = owned.state == State::Live;
+            let touched = owned.shelf.take(&decision, record.offset, now, is_live);
+            if let (Some(order), true) = (touched, is_live) {
+                queue(&mut self.ready, owned, partition, order);
+            }
+        }
+        owned.next_offset = owned.next_offset.max(batch.next_offset());
+        self.member.commit(partition, batch.next_offset());
+        Ok(())
+    }
+
+    /// Restores what has been read far enough: what the log was told and has not decided is looked up on `orders`.
+    fn catch_up(&mut self) -> Result<(), PaymentError> {
+        let due = self.owned.iter().find_map(|(partition, owned)| match owned.state {
+            State::Restoring { end, try_at } if owned.next_offset >= end => {
+                try_at.is_none_or(|at| at <= Instant::now()).then_some(*partition)
+            }
+            _ => None,
+        });
+        let Some(partition) = due else { return Ok(()) };
+        let Some(owned) = self.owned.get_mut(&partition) else { return Ok(()) };
+        let from = owned.decided.map_or(0, |offset| offset.saturating_add(1));
+        let settles = match self.look_back.settles(partition, from) {
+            Ok(settles) => settles,
+            Err(error @ LogError::Unreachable { .. }) => {
+                tracing::warn!(partition, %error, "the partition cannot be restored yet; trying again");
+                let end = owned.next_offset;
+                owned.state = State::Restoring { end, try_at: Some(Instant::now() + BEGIN_RETRY) };
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        for settle in &settles {
+            if let Some(dossier) = owned.shelf.get_mut(&settle.order) {
+                dossier.note_told(settle);
+            }
+        }
+        owned.state = State::Live;
+        let orders: Vec<OrderId> = owned.shelf.orders().map(|(order, _)| *order).collect();
+        for order in orders {
+            queue(&mut self.ready, owned, partition, order);
+        }
+        (self.parts.observer)(Moment::Restored(partition));
+        Ok(())
+    }
+
+    fn take_callbacks(&mut self) -> Result<(), PaymentError> {
+        while self.asked + self.strays.len() < CALLBACKS_MAX {
+            let Ok(payment) = self.callbacks.try_recv() else { break };
+            let (Some(order), Some(sku)) = (payment.order, payment.sku) else { continue };
+            let partition = partition_of(&sku, self.partitions).0;
+            if let Some(owned) = self.owned.get_mut(&partition)
+                && let Some(dossier) = owned.shelf.get_mut(&order)
+            {
+                // It is in hand: look at it now rather than later.
+                if !dossier.is_calling {
+                    dossier.doubt();
+                }
+                queue(&mut self.ready, owned, partition, order);
+            } else if payment.holds_money() && self.questions.try_send(payment).is_ok() {
+                self.asked += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn leave_all(&mut self) -> Result<(), PaymentError> {
+        for (partition, _) in std::mem::take(&mut self.assigned) {
+            self.member.stop(partition)?;
+        }
+        let partitions: Vec<u32> = self.owned.keys().copied().collect();
+        for partition in partitions {
+            if self.owned.get(&partition).is_some_and(|owned| owned.state != State::Leaving) {
+                self.member.pause(partition)?;
+            }
+            self.leave(partition)?;
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self, partition: u32) -> Result<(), PaymentError> {
+        match self.owned.get_mut(&partition) {
+            Some(owned) => owned.state = State::Leaving,
+            None => {
+                self.assigned.remove(&partition);
+                self.member.stop(partition)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives back the partitions that are to go and have no call under way: whoever comes next looks at the rest.
+    fn give_back(&mut self) -> Result<(), PaymentError> {
+        let done: Vec<u32> = self
+            .owned
+            .iter()
+            .filter(|(_, owned)| owned.state == State::Leaving && owned.calling == 0)
+            .map(|(partition, _)| *partition)
+            .collect();
+        for partition in done {
+            self.owned.remove(&partition);
+            self.member.stop(partition)?;
+            (self.parts.observer)(Moment::Released(partition));
+        }
+        Ok(())
+    }
+
+    /// Stops reading while too many orders are in hand.
+    fn throttle(&mut self) -> Result<(), PaymentError> {
+        let orders_max = self.options.limits.orders_max.max(1);
+        let count = |owned: &Owned| match owned.state {
+            // Open holds of a partition that is being restored may be over further on.
+            State::Restoring { .. } if owned.shelf.len() >= orders_max => owned.shelf.endings(),
+            _ => owned.shelf.len(),
+        };
+        let total: usize = self.owned.values().map(count).sum();
+        let pauses = if self.is_paused { total > orders_max / 4 * 3 } else { total >= orders_max };
+        if pauses == self.is_paused {
+            return Ok(());
+        }
+        self.is_paused = pauses;
+        let partitions: Vec<u32> = self.owned.keys().copied().collect();
+        for partition in partitions {
+            let Some(owned) = self.owned.get_mut(&partition) else { continue };
+            match (owned.state, pauses) {
+                (State::Leaving, _) => {}
+                (State::Restoring { .. }, true) => {
+                    self.member.pause(partition)?;
+                    let orders: Vec<OrderId> = owned.shelf.orders().map(|(order, _)| *order).collect();
+                    orders.into_iter().for_each(|order| queue(&mut self.ready, owned, partition, order));
+                }
+                (_, true) => self.member.pause(partition)?,
+                (_, false) => self.member.resume(partition)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self) -> Result<(), PaymentError> {
+        let orders = self.owned.values().map(|owned| owned.shelf.len()).sum();
+        self.status.orders = orders;
+        self.status.calls_under_way = self.calling;
+        self.status.calls_allowed = self.allowed;
+        self.status.results_under_way = self.teller.under_way();
+        self.status.callbacks_in_hand = self.asked + self.strays.len() + self.callbacks.len();
+        self.status.is_paused = self.is_paused;
+        let looks = Instant::now() >= self.next_note;
+        let mut partitions = BTreeMap::new();
+        for (partition, owned) in &self.owned {
+            let before = self.status.partitions.get(partition).copied().unwrap_or_default();
+            let end = match looks {
+                true => self.parts.log.bounds(&self.options.decisions, *partition).map(|bounds| bounds.end),
+                false => Ok(before.next_offset + before.lag_records),
+            };
+            // A log that does not answer shows no lag; reading it says what is wrong.
+            let lag_records = end.unwrap_or_default().saturating_sub(owned.next_offset);
+            let lag_ms = if lag_records == 0 { 0 } else { self.now().0.saturating_sub(owned.read_at.0) };
+            let status = PartitionStatus {
+                sequence: owned.sequence,
+                next_offset: owned.next_offset,
+                lag_records,
+                lag_ms,
+                is_restored: owned.state == State::Live,
+                orders: owned.shelf.len(),
+            };
+            partitions.insert(*partition, status);
+        }
+        self.status.partitions = partitions;
+        if looks {
+            self.next_note = Instant::now() + NOTE_INTERVAL;
+        }
+        self.shared.set(self.status.clone());
+        Ok(())
+    }
+}
+
+/// Queues an order, once.
+pub(crate) fn queue(ready: &mut VecDeque<Who>, owned: &mut Owned, partition: u32, order: OrderId) {
+    if let Some(dossier) = owned.shelf.get_mut(&order)
+        && !dossier.is_queued
+    {
+        dossier.is_queued = true;
+        ready.push_back(Who::Order(partition, order));
+    }
+}

@@ -1,0 +1,438 @@
+//! A provider of our own that misbehaves on demand: it declines, delays, loses answers, repeats and reorders callbacks,
+//! turns calls away, and forgets idempotency keys.
+//!
+//! Promised: the same seed, calls and times give the same behaviour, in whatever order the calls of different orders
+//! come; its book is right whatever it answers. It is deterministic by (order, kind of call, how manieth), not by time.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use order_model::{MinorUnits, OrderId, TimeMs};
+
+use crate::callback::sign;
+use crate::classify::{Refusal, classify};
+use crate::provider::{Answer, Charge, Fault, Payment, PaymentState, Provider, Verdict};
+use crate::shape::write_payment;
+
+/// How a sandbox misbehaves, each in so many of a thousand.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SandboxFaults {
+    /// Orders whose payment is declined.
+    pub declined: u64,
+    /// Orders whose payment is decided only when it is asked after for the third time.
+    pub pending: u64,
+    /// Calls that happen, and whose answer is lost.
+    pub lost: u64,
+    /// Calls turned away before anything happens: too many at once, or a server error.
+    pub turned_away: u64,
+    /// Calls that take the longest delay.
+    pub slow: u64,
+    /// Authorisations of which the key is forgotten at once, so that a repeat would be a second payment.
+    pub forgotten: u64,
+    /// Orders of which another amount is taken than was asked for.
+    pub other_amount: u64,
+    /// Callbacks sent twice.
+    pub repeated: u64,
+    /// Callbacks never sent.
+    pub unsent: u64,
+    /// Callbacks sent after the one that follows.
+    pub reordered: u64,
+    /// How long a call takes, in milliseconds, at the least and when slow.
+    pub delay_ms: (u64, u64),
+}
+
+/// What a sandbox is made from.
+#[derive(Clone)]
+pub struct SandboxOptions {
+    /// Decides every fault.
+    pub seed: u64,
+    /// How many there are.
+    pub faults: SandboxFaults,
+    /// Signs callbacks.
+    pub secret: String,
+    /// Stamps payments.
+    pub clock: Arc<dyn Fn() -> TimeMs + Send + Sync>,
+}
+
+/// A callback as the sandbox sends it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SentCallback {
+    /// The value of [`crate::SIGNATURE_HEADER`].
+    pub signature: String,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// What the sandbox took and gave back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Takings {
+    /// Payments captured.
+    pub captures: u64,
+    /// Taken, in minor units, whatever the currency.
+    pub taken: MinorUnits,
+    /// Given back.
+    pub refunded: MinorUnits,
+    /// Set aside and neither taken nor given up.
+    pub set_aside: MinorUnits,
+}
+
+/// The sandbox. Clones share its book.
+#[derive(Clone)]
+pub struct Sandbox(Arc<Inner>);
+
+struct Inner {
+    options: SandboxOptions,
+    book: Mutex<Book>,
+}
+
+#[derive(Default)]
+struct Book {
+    payments: BTreeMap<String, Payment>,
+    /// Key to payment.
+    keys: BTreeMap<OrderId, (String, MinorUnits)>,
+    /// How often each call of an order came.
+    calls: BTreeMap<(OrderId, &'static str), u64>,
+    callbacks: Vec<SentCallback>,
+    sent: u64,
+    is_down: bool,
+}
+
+/// A refusal in the words of the API, and the payment it shows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Refused {
+    pub(crate) status: u16,
+    pub(crate) kind: &'static str,
+    pub(crate) code: &'static str,
+    pub(crate) payment: Option<Payment>,
+}
+
+type Done<T> = Result<T, Refused>;
+
+impl Sandbox {
+    /// An empty sandbox.
+    pub fn new(options: SandboxOptions) -> Self {
+        Self(Arc::new(Inner { options, book: Mutex::default() }))
+    }
+
+    /// A sandbox that never misbehaves.
+    pub fn honest() -> Self {
+        let clock = Arc::new(|| TimeMs(1_700_000_000_000));
+        Self::new(SandboxOptions {
+            seed: 0,
+            faults: SandboxFaults::default(),
+            secret: "honest".to_owned(),
+            clock,
+        })
+    }
+
+    /// Every payment, by name.
+    pub fn payments(&self) -> Vec<Payment> {
+        self.book().payments.values().cloned().collect()
+    }
+
+    /// What was taken and given back.
+    pub fn takings(&self) -> Takings {
+        let mut takings = Takings::default();
+        for payment in self.book().payments.values() {
+            takings.captures += u64::from(payment.captured > 0);
+            takings.taken += payment.captured;
+            takings.refunded += payment.refunded;
+            takings.set_aside += if payment.state == PaymentState::Authorised { payment.amount } else { 0 };
+        }
+        takings
+    }
+
+    /// Takes the callbacks that are to be sent now.
+    pub fn take_callbacks(&self) -> Vec<SentCallback> {
+        std::mem::take(&mut self.book().callbacks)
+    }
+
+    /// Stops answering, or answers again. What is called meanwhile does not happen.
+    pub fn set_down(&self, is_down: bool) {
+        self.book().is_down = is_down;
+    }
+
+    /// Puts a payment in the book that nobody of ours asked for, and calls back about it.
+    pub fn plant(&self, payment: Payment) {
+        self.0.announce(&mut self.book(), &payment);
+        self.book().payments.insert(payment.id.clone(), payment);
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.0.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One call: counts it, misbehaves, does it. Says how long to wait before the answer, and the answer; `None` is lost.
+    fn call<T>(
+        &self,
+        order: OrderId,
+        kind: &'static str,
+        act: impl FnOnce(&Inner, &mut Book) -> Done<T>,
+    ) -> (Duration, Option<Done<T>>) {
+        let inner = &self.0;
+        let mut book = self.book();
+        let count = book.calls.entry((order, kind)).or_default();
+        *count += 1;
+        let count = *count;
+        let faults = inner.options.faults;
+        let rolls = |fault: &str, per_mille| inner.rolls(order, kind, count, fault, per_mille);
+        let is_slow = rolls("slow", faults.slow);
+        let delay = Duration::from_millis(if is_slow { faults.delay_ms.1 } else { faults.delay_ms.0 });
+        if book.is_down {
+            return (delay, None);
+        }
+        if rolls("turned away", faults.turned_away) {
+            let too_many = Refused { status: 429, kind: "", code: "rate_limit", payment: None };
+            let broken = Refused { status: 500, kind: "api_error", code: "", payment: None };
+            return (delay, Some(Err(if count % 2 == 1 { too_many } else { broken })));
+        }
+        let done = act(inner, &mut book);
+        let is_lost = rolls("lost", faults.lost);
+        (delay, (!is_lost).then_some(done))
+    }
+
+    pub(crate) fn authorise_now(&self, charge: &Charge) -> (Duration, Option<Done<Payment>>) {
+        self.call(charge.order, "authorise", |inner, book| inner.authorise(book, charge))
+    }
+
+    pub(crate) fn capture_now(&self, id: &str) -> (Duration, Option<Done<Payment>>) {
+        self.call(self.order_of(id), "capture", |inner, book| {
+            inner.change(book, id, |payment| match payment.state {
+                PaymentState::Authorised => {
+                    (payment.state, payment.captured) = (PaymentState::Captured, payment.amount);
+                    Ok(())
+                }
+                _ => Err("payment_intent_unexpected_state"),
+            })
+        })
+    }
+
+    pub(crate) fn void_now(&self, id: &str) -> (Duration, Option<Done<Payment>>) {
+        self.call(self.order_of(id), "void", |inner, book| {
+            inner.change(book, id, |payment| match payment.state {
+                PaymentState::Captured | PaymentState::Voided => Err("payment_intent_unexpected_state"),
+                _ => {
+                    payment.state = PaymentState::Voided;
+                    Ok(())
+                }
+            })
+        })
+    }
+
+    pub(crate) fn refund_now(&self, id: &str, amount: MinorUnits) -> (Duration, Option<Done<Payment>>) {
+        self.call(self.order_of(id), "refund", |inner, book| {
+            inner.change(book, id, |payment| {
+                if amount <= 0 || payment.captured == 0 {
+                    return Err("parameter_invalid_integer");
+                }
+                if payment.refunded.saturating_add(amount) > payment.captured {
+                    return Err("charge_already_refunded");
+                }
+                payment.refunded += amount;
+                Ok(())
+            })
+        })
+    }
+
+    pub(crate) fn retrieve_now(&self, id: &str) -> (Duration, Option<Done<Payment>>) {
+        self.call(self.order_of(id), "retrieve", |inner, book| {
+            inner.decide_pending(book, id);
+            book.payments.get(id).cloned().ok_or_else(missing)
+        })
+    }
+
+    pub(crate) fn look_up_now(&self, order: OrderId) -> (Duration, Option<Done<Vec<Payment>>>) {
+        self.call(order, "look up", |_, book| {
+            let of_order = |payment: &&Payment| payment.order == Some(order);
+            Ok(book.payments.values().filter(of_order).cloned().collect())
+        })
+    }
+
+    fn order_of(&self, id: &str) -> OrderId {
+        self.book().payments.get(id).and_then(|payment| payment.order).unwrap_or_default()
+    }
+}
+
+impl Inner {
+    /// Whether something that happens so many times in a thousand happens here. A function of its arguments and the
+    /// seed, so that no other order's calls change it.
+    fn rolls(&self, order: OrderId, kind: &str, count: u64, fault: &str, per_mille: u64) -> bool {
+        if per_mille == 0 {
+            return false;
+        }
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.options.seed.to_le_bytes()).update(&order.0).update(&count.to_le_bytes());
+        hasher.update(kind.as_bytes()).update(b"/").update(fault.as_bytes());
+        let hash = hasher.finalize();
+        let number = hash.as_bytes().first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        number % 1_000 < per_mille
+    }
+
+    fn authorise(&self, book: &mut Book, charge: &Charge) -> Done<Payment> {
+        if let Some((id, amount)) = book.keys.get(&charge.order) {
+            if *amount != charge.amount {
+                return Err(Refused { status: 400, kind: "idempotency_error", code: "", payment: None });
+            }
+            let payment = book.payments.get(id).cloned().ok_or_else(missing)?;
+            return if payment.state == PaymentState::Declined {
+                Err(declined(payment))
+            } else {
+                Ok(payment)
+            };
+        }
+        if charge.amount <= 0 {
+            let (kind, code) = ("invalid_request_error", "parameter_invalid_integer");
+            return Err(Refused { status: 400, kind, code, payment: None });
+        }
+        let faults = self.options.faults;
+        let rolls = |fault, per_mille| self.rolls(charge.order, "payment", 0, fault, per_mille);
+        let state = match () {
+            () if rolls("declined", faults.declined) => PaymentState::Declined,
+            () if rolls("pending", faults.pending) => PaymentState::Pending,
+            () => PaymentState::Authorised,
+        };
+        let other = MinorUnits::from(rolls("other amount", faults.other_amount));
+        let payment = Payment {
+            id: format!("pi_{}_{}", charge.order, book.payments.len()),
+            order: Some(charge.order),
+            sku: Some(charge.sku),
+            state,
+            amount: charge.amount + other,
+            currency: charge.currency,
+            captured: 0,
+            refunded: 0,
+            created: (self.options.clock)(),
+        };
+        book.payments.insert(payment.id.clone(), payment.clone());
+        if !rolls("forgotten", faults.forgotten) {
+            book.keys.insert(charge.order, (payment.id.clone(), charge.amount));
+        }
+        self.announce(book, &payment);
+        if payment.state == PaymentState::Declined { Err(declined(payment)) } else { Ok(payment) }
+    }
+
+    fn change(
+        &self,
+        book: &mut Book,
+        id: &str,
+        change: impl FnOnce(&mut Payment) -> Result<(), &'static str>,
+    ) -> Done<Payment> {
+        let payment = book.payments.get_mut(id).ok_or_else(missing)?;
+        change(payment).map_err(|code| Refused {
+            status: 400,
+            kind: "invalid_request_error",
+            code,
+            payment: Some(payment.clone()),
+        })?;
+        let payment = payment.clone();
+        self.announce(book, &payment);
+        Ok(payment)
+    }
+
+    /// A pending payment is decided at the third look.
+    fn decide_pending(&self, book: &mut Book, id: &str) {
+        let Some(payment) = book.payments.get_mut(id) else { return };
+        let order = payment.order.unwrap_or_default();
+        let looks = book.calls.get(&(order, "retrieve")).copied().unwrap_or_default();
+        if payment.state == PaymentState::Pending && looks >= 3 {
+            let refuses = self.rolls(order, "pending", 0, "refuses", 250);
+            payment.state = if refuses { PaymentState::Declined } else { PaymentState::Authorised };
+            let payment = payment.clone();
+            self.announce(book, &payment);
+        }
+    }
+
+    fn announce(&self, book: &mut Book, payment: &Payment) {
+        book.sent += 1;
+        let (order, count) = (payment.order.unwrap_or_default(), book.sent);
+        let kind = match payment.state {
+            PaymentState::Pending => "processing",
+            PaymentState::Authorised => "amount_capturable_updated",
+            PaymentState::Captured => "succeeded",
+            PaymentState::Declined => "payment_failed",
+            PaymentState::Voided => "canceled",
+        };
+        let name = format!("{kind}:{}:{}", payment.captured, payment.refunded);
+        let faults = self.options.faults;
+        let rolls = |fault, per_mille| self.rolls(order, &name, 0, fault, per_mille);
+        if rolls("unsent", faults.unsent) {
+            return;
+        }
+        let body = serde_json::json!({
+            "id": format!("evt_{count}"),
+            "type": format!("payment_intent.{kind}"),
+            "created": payment.created.0 / 1_000,
+            "data": {"object": write_payment(payment)},
+        });
+        let body = body.to_string().into_bytes();
+        let signature = sign(&self.options.secret, &body, (self.options.clock)());
+        let callback = SentCallback { signature, body };
+        if rolls("repeated", faults.repeated) {
+            book.callbacks.push(callback.clone());
+        }
+        let last = book.callbacks.len().saturating_sub(1);
+        let place = if rolls("reordered", faults.reordered) { last } else { book.callbacks.len() };
+        book.callbacks.insert(place, callback);
+    }
+}
+
+fn missing() -> Refused {
+    Refused { status: 404, kind: "invalid_request_error", code: "resource_missing", payment: None }
+}
+
+fn declined(payment: Payment) -> Refused {
+    Refused { status: 402, kind: "card_error", code: "card_declined", payment: Some(payment) }
+}
+
+/// The answer in time, or the fault of one that was lost or refused.
+async fn answer<T>((delay, done): (Duration, Option<Done<T>>)) -> Result<T, (Fault, Option<Payment>)> {
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+    match done {
+        Some(Ok(value)) => Ok(value),
+        Some(Err(Refused { status, kind, code, payment })) => {
+            let verdict = classify(Refusal { status, kind, code });
+            Err((Fault::new(verdict, format!("the sandbox answered {status} {kind} {code}")), payment))
+        }
+        None => Err((Fault::new(Verdict::LookUp, "the sandbox did not answer"), None)),
+    }
+}
+
+async fn one(done: (Duration, Option<Done<Payment>>)) -> Answer<Payment> {
+    match answer(done).await {
+        Err((fault, Some(payment))) if fault.verdict == Verdict::Decline => Ok(payment),
+        other => other.map_err(|(fault, _)| fault),
+    }
+}
+
+impl Provider for Sandbox {
+    fn name(&self) -> &str {
+        "sandbox"
+    }
+
+    async fn authorise(&self, charge: &Charge) -> Answer<Payment> {
+        one(self.authorise_now(charge)).await
+    }
+
+    async fn capture(&self, _order: OrderId, id: &str) -> Answer<Payment> {
+        one(self.capture_now(id)).await
+    }
+
+    async fn void(&self, _order: OrderId, id: &str) -> Answer<Payment> {
+        one(self.void_now(id)).await
+    }
+
+    async fn refund(&self, _order: OrderId, id: &str, amount: MinorUnits) -> Answer<Payment> {
+        answer(self.refund_now(id, amount)).await.map_err(|(fault, _)| fault)
+    }
+
+    async fn retrieve(&self, id: &str) -> Answer<Payment> {
+        one(self.retrieve_now(id)).await
+    }
+
+    async fn look_up(&self, order: OrderId) -> Answer<Vec<Payment>> {
+        answer(self.look_up_now(order)).await.map_err(|(fault, _)| fault)
+    }
+}

@@ -1,0 +1,249 @@
+//! The desk's work on one order after the other: the next step of each, and what its answer changes.
+
+use order_model::{OrderId, PaymentResult, Settle, TimeMs};
+
+use crate::desk::{Desk, Found, State, Who, queue};
+use crate::dossier::{Call, Said, Standing, Step};
+use crate::error::PaymentError;
+use crate::hands::{Errand, Return};
+use crate::limits::CALLS_MAX;
+use crate::provider::{Payment, Verdict, closed_id};
+use crate::worker::Moment;
+
+impl Desk {
+    /// Does what is to be done, as far as calls are allowed.
+    pub(crate) fn work(&mut self) -> Result<(), PaymentError> {
+        while self.calling < self.allowed {
+            let Some(who) = self.ready.pop_front() else { break };
+            match who {
+                Who::Order(partition, order) => self.advance(partition, order)?,
+                Who::Stray(id) => self.ask_after(id),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes an order as far as it goes without an answer.
+    fn advance(&mut self, partition: u32, order: OrderId) -> Result<(), PaymentError> {
+        let now = self.now();
+        loop {
+            let Some(owned) = self.owned.get_mut(&partition) else { return Ok(()) };
+            let state = owned.state;
+            let Some(dossier) = owned.shelf.get_mut(&order) else { return Ok(()) };
+            dossier.is_queued = false;
+            let is_open = matches!(dossier.standing, Standing::Open { .. });
+            if dossier.is_calling || (is_open && matches!(state, State::Restoring { .. })) {
+                return Ok(());
+            }
+            match dossier.next_step(now, &self.options.limits) {
+                Step::Tell(settle) => {
+                    dossier.note_told(&settle);
+                    self.tell(order, &settle)?;
+                }
+                _ if state == State::Leaving => return Ok(()),
+                Step::Call(_) if self.calling >= self.allowed => {
+                    dossier.is_queued = true;
+                    self.ready.push_front(Who::Order(partition, order));
+                    return Ok(());
+                }
+                Step::Call(call) => {
+                    dossier.is_calling = true;
+                    dossier.attempted |= matches!(call, Call::Authorise(_));
+                    owned.calling += 1;
+                    self.send(Who::Order(partition, order), order, call);
+                    return Ok(());
+                }
+                Step::GiveUp(payment) => {
+                    let given_up = dossier.repayments.iter().find(|repayment| repayment.payment == payment);
+                    let found = given_up.map(|repayment| (repayment.offset, repayment.refused.clone()));
+                    dossier.note_given_up(payment);
+                    let Some((offset, refused)) = found else { continue };
+                    self.give_up(partition, offset, refused)?;
+                }
+                Step::WaitUntil(time) => {
+                    if dossier.wakes_at <= now || time < dossier.wakes_at {
+                        dossier.wakes_at = time;
+                        self.set_timer(time, Who::Order(partition, order));
+                    }
+                    return Ok(());
+                }
+                Step::WaitForLog => return Ok(()),
+                Step::Done => {
+                    owned.shelf.remove(&order);
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn tell(&mut self, order: OrderId, settle: &Settle) -> Result<(), PaymentError> {
+        match settle.result {
+            PaymentResult::Captured => self.status.captured += 1,
+            PaymentResult::Declined if settle.payment == closed_id(order) => self.status.closed += 1,
+            PaymentResult::Declined => self.status.declined += 1,
+        }
+        (self.parts.observer)(Moment::Telling(order));
+        self.teller.tell(&self.parts, settle)
+    }
+
+    /// A repayment that will never be made goes to the dead letters, with the decision that orders it.
+    fn give_up(&mut self, partition: u32, offset: u64, refused: Option<String>) -> Result<(), PaymentError> {
+        self.status.refused += 1;
+        let detail =
+            refused.unwrap_or_else(|| "the payment provider knows no such payment of this order".to_owned());
+        let detail = format!("the money was not given back: {detail}; settle it by hand");
+        tracing::error!(partition, offset, %detail, "a repayment was given up");
+        let (teller, parts) = (&mut self.teller, &self.parts);
+        let reason = order_codec::DeadLetterReason::Refused;
+        self.look_back.record(&self.options.decisions, partition, offset, |record| {
+            teller.dead_letter(parts, partition, &record, reason, detail.clone());
+        })?;
+        Ok(())
+    }
+
+    fn send(&mut self, who: Who, order: OrderId, call: Call) {
+        self.calling += 1;
+        self.status.calls += 1;
+        (self.parts.observer)(Moment::Calling(order));
+        // The thread lives as long as the desk; should it have died, no answer comes, and the worker says so when it
+        // is joined.
+        self.errands.send(Errand { who, call }).ok();
+    }
+
+    pub(crate) fn set_timer(&mut self, time: TimeMs, who: Who) {
+        self.timer_number += 1;
+        self.timers.insert((time, self.timer_number), who);
+    }
+
+    /// Queues whose time has come.
+    pub(crate) fn wake(&mut self) -> Result<(), PaymentError> {
+        let now = self.now();
+        while let Some(entry) = self.timers.first_entry() {
+            if entry.key().0 > now {
+                break;
+            }
+            match entry.remove() {
+                Who::Order(partition, order) => {
+                    if let Some(owned) = self.owned.get_mut(&partition) {
+                        queue(&mut self.ready, owned, partition, order);
+                    }
+                }
+                stray @ Who::Stray(_) => self.ready.push_back(stray),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what the provider said.
+    pub(crate) fn take_returns(&mut self) -> Result<(), PaymentError> {
+        while let Ok(Return { who, call, said }) = self.returns.try_recv() {
+            self.calling = self.calling.saturating_sub(1);
+            self.note(&said)?;
+            match who {
+                Who::Order(partition, order) => self.returned(partition, order, &call, said)?,
+                Who::Stray(id) => self.stray_returned(id, said)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets fewer calls out after a fault, and one more after a success.
+    fn note(&mut self, said: &Said) -> Result<(), PaymentError> {
+        match said {
+            Said::Fault(fault) if fault.verdict == Verdict::Halt => {
+                return Err(PaymentError::Halted { detail: fault.detail.clone() });
+            }
+            Said::Fault(fault) => {
+                self.status.retries += 1;
+                self.status.last_fault = Some(fault.detail.clone());
+                if fault.verdict != Verdict::Decline {
+                    self.allowed = (self.allowed / 2).max(1);
+                }
+            }
+            Said::Payment(_) | Said::Payments(_) => {
+                self.allowed = (self.allowed + 1).min(self.options.limits.calls_max.clamp(1, CALLS_MAX));
+            }
+        }
+        Ok(())
+    }
+
+    fn returned(
+        &mut self,
+        partition: u32,
+        order: OrderId,
+        call: &Call,
+        said: Said,
+    ) -> Result<(), PaymentError> {
+        (self.parts.observer)(Moment::Answered(order));
+        let now = self.now();
+        let Some(owned) = self.owned.get_mut(&partition) else { return Ok(()) };
+        owned.calling = owned.calling.saturating_sub(1);
+        let Some(dossier) = owned.shelf.get_mut(&order) else { return Ok(()) };
+        dossier.is_calling = false;
+        let repayments = dossier.repayments.len();
+        let repays = matches!((call, &said), (Call::Refund { .. }, Said::Payment(_)));
+        dossier.learn(call, said, now, &self.options.limits);
+        if repays && dossier.repayments.len() < repayments {
+            self.status.refunded += 1;
+        }
+        self.advance(partition, order)
+    }
+
+    /// The log was asked about a captured payment that a callback spoke of.
+    pub(crate) fn take_findings(&mut self) {
+        while let Ok(found) = self.findings.try_recv() {
+            self.asked = self.asked.saturating_sub(1);
+            if let Found::Unknown(payment) = found {
+                let id = payment.id.clone();
+                if self.strays.insert(id.clone(), (*payment, 0)).is_none() {
+                    self.ready.push_back(Who::Stray(id));
+                }
+            }
+        }
+    }
+
+    /// A callback is a hint only: the payment itself is asked after.
+    fn ask_after(&mut self, id: String) {
+        let order = self.strays.get(&id).and_then(|(payment, _)| payment.order).unwrap_or_default();
+        self.send(Who::Stray(id.clone()), order, Call::Retrieve { id });
+    }
+
+    fn stray_returned(&mut self, id: String, said: Said) -> Result<(), PaymentError> {
+        let Some((_, asked)) = self.strays.get_mut(&id) else { return Ok(()) };
+        *asked += 1;
+        match said {
+            Said::Payment(payment) => {
+                self.strays.remove(&id);
+                self.tell_stray(&payment)
+            }
+            Said::Fault(_) if *asked < self.options.limits.seeks_max => {
+                let wait = self.options.limits.retry_ms_min.saturating_mul(1 << (*asked).min(16));
+                let time = self.now().after(wait.min(self.options.limits.retry_ms_max));
+                self.set_timer(time, Who::Stray(id));
+                Ok(())
+            }
+            Said::Fault(_) | Said::Payments(_) => {
+                tracing::warn!(payment = id, "the provider called back about a payment it does not show");
+                self.strays.remove(&id);
+                Ok(())
+            }
+        }
+    }
+
+    fn tell_stray(&mut self, payment: &Payment) -> Result<(), PaymentError> {
+        let (Some(order), Some(sku)) = (payment.order, payment.sku) else { return Ok(()) };
+        if !payment.holds_money() {
+            return Ok(());
+        }
+        self.status.strays += 1;
+        let settle = Settle {
+            order,
+            sku,
+            payment: payment.payment_id(),
+            amount: payment.captured,
+            currency: payment.currency,
+            result: PaymentResult::Captured,
+        };
+        self.tell(order, &settle)
+    }
+}
