@@ -38,6 +38,11 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Whether nothing is missing before the first decision.
+    pub fn is_dense(&self) -> bool {
+        self.arrivals.first().is_some_and(|first| first.decision.sequence == self.follows.next())
+    }
+
     /// How far a target is that has written all of it.
     pub fn reached(&self) -> Reached {
         self.arrivals.last().map_or_else(Reached::default, |last| Reached {
