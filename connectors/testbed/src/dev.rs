@@ -1,4 +1,4 @@
-//! A broker and a registry that outlive the command that started them.
+//! A broker, a registry and DynamoDB Local that outlive the command that started them.
 //!
 //! A state file in the stack's folder names their processes, with what tells each from a later process of the same id.
 //! So `down` ends these processes and no others, however much later.
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::broker::BrokerSetup;
+use crate::dynamodb::DynamoDbSetup;
 use crate::limits::{STOP_TIMEOUT_SECONDS, WAIT_STEP_MS};
 use crate::registry::RegistrySetup;
 use crate::{BrokerOptions, TestbedError, process};
@@ -26,24 +27,26 @@ pub struct DevPorts {
     pub controller: u16,
     /// The registry.
     pub registry: u16,
+    /// DynamoDB Local.
+    pub dynamodb: u16,
 }
 
 impl Default for DevPorts {
     /// The usual ones.
     fn default() -> Self {
-        Self { broker: 9092, controller: 9093, registry: 8081 }
+        Self { broker: 9092, controller: 9093, registry: 8081, dynamodb: 8000 }
     }
 }
 
 impl DevPorts {
     /// Ports that are free now.
     pub fn free() -> Result<Self, TestbedError> {
-        let [broker, controller, registry] = process::free_ports()?;
-        Ok(Self { broker, controller, registry })
+        let [broker, controller, registry, dynamodb] = process::free_ports()?;
+        Ok(Self { broker, controller, registry, dynamodb })
     }
 }
 
-/// A running broker and registry, as the state file has them.
+/// What runs, as the state file has it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DevStack {
@@ -51,6 +54,9 @@ pub struct DevStack {
     pub bootstrap: String,
     /// The base address of the registry's Confluent API.
     pub registry_url: String,
+    /// Where DynamoDB clients connect; an older stack has none.
+    #[serde(default)]
+    pub dynamodb_url: Option<String>,
     /// What runs.
     pub processes: Vec<DevProcess>,
 }
@@ -77,8 +83,8 @@ impl DevProcess {
 }
 
 impl DevStack {
-    /// Starts both in `folder`, waits until they answer, and leaves them running. The topics of an earlier stack in the
-    /// same folder are there again; the registry starts empty.
+    /// Starts all in `folder`, waits until they answer, and leaves them running. The topics and the tables of an earlier
+    /// stack in the same folder are there again; the registry starts empty.
     pub fn up(folder: &Path, ports: DevPorts) -> Result<Self, TestbedError> {
         if let Some(stack) = Self::read(folder)?.filter(Self::is_running) {
             let Self { bootstrap, registry_url, .. } = stack;
@@ -88,6 +94,7 @@ impl DevStack {
             ("the Kafka broker", ports.broker),
             ("the Kafka controller", ports.controller),
             ("the schema registry", ports.registry),
+            ("DynamoDB Local", ports.dynamodb),
         ];
         if let Some((what, port)) = named.into_iter().find(|(_, port)| !process::is_free(*port)) {
             return Err(TestbedError::PortTaken { what, port });
@@ -109,12 +116,19 @@ impl DevStack {
             controller_port: ports.controller,
             options: BrokerOptions::default(),
         };
-        let mut stack =
-            Self { bootstrap: broker.bootstrap(), registry_url: registry.url(), processes: Vec::new() };
+        let dynamodb = DynamoDbSetup { folder: folder.to_path_buf(), port: ports.dynamodb, keeps: true };
+        let mut stack = Self {
+            bootstrap: broker.bootstrap(),
+            registry_url: registry.url(),
+            dynamodb_url: Some(dynamodb.url()),
+            processes: Vec::new(),
+        };
         let mut broker_child = stack.launch(folder, "broker", &broker.prepare()?, broker.log())?;
         let mut registry_child = stack.launch(folder, "registry", &registry.prepare()?, registry.log())?;
+        let mut dynamodb_child = stack.launch(folder, "dynamodb", &dynamodb.prepare()?, dynamodb.log())?;
         broker.wait(&mut broker_child)?;
         registry.wait(&mut registry_child)?;
+        dynamodb.wait(&mut dynamodb_child)?;
         Ok(stack)
     }
 

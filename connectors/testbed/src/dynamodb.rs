@@ -22,7 +22,7 @@ const WHAT: &str = "DynamoDB Local";
 #[derive(Debug)]
 pub struct DynamoDbLocal {
     server: Watched,
-    port: u16,
+    setup: DynamoDbSetup,
     // Last, so that the folder goes after the process that writes into it.
     _folder: TempDir,
 }
@@ -34,8 +34,9 @@ impl DynamoDbLocal {
         loop {
             let [port] = process::free_ports()?;
             let folder = process::temporary_folder()?;
-            match start_in(folder.path(), port) {
-                Ok(server) => return Ok(Self { server, port, _folder: folder }),
+            let setup = DynamoDbSetup { folder: folder.path().to_path_buf(), port, keeps: false };
+            match setup.start() {
+                Ok(server) => return Ok(Self { server, setup, _folder: folder }),
                 // Another process may have taken the port since we looked.
                 Err(error) if attempt < START_ATTEMPTS_MAX && !process::is_free(port) => {
                     tracing::warn!("trying another port: {error}");
@@ -48,7 +49,7 @@ impl DynamoDbLocal {
 
     /// Where clients connect, without a slash at the end.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        self.setup.url()
     }
 
     /// The process id.
@@ -68,26 +69,60 @@ pub fn shared_dynamodb() -> Result<&'static DynamoDbLocal, TestbedError> {
     DYNAMODB.get(DynamoDbLocal::start)
 }
 
-fn start_in(folder: &Path, port: u16) -> Result<Watched, TestbedError> {
-    require("java", "DynamoDB Local runs on it", "openjdk-17-jre-headless maven")?;
-    let log: PathBuf = folder.join("dynamodb.log");
-    let mut server = Watched::start(&arguments(&DYNAMODB.folder()?, port), &log, folder)?;
-    process::wait_until(WHAT, &mut server, &log, || answers(port).unwrap_or(false))?;
-    Ok(server)
+/// All that a start needs.
+#[derive(Clone, Debug)]
+pub(crate) struct DynamoDbSetup {
+    pub(crate) folder: PathBuf,
+    pub(crate) port: u16,
+    /// Whether the tables stay in the folder, the same for every access key and region; else they are in memory.
+    pub(crate) keeps: bool,
 }
 
-/// The arguments for `java`. The jars' folder also holds the native SQLite.
-fn arguments(jars: &Path, port: u16) -> Vec<OsString> {
-    let mut library_path = OsString::from("-Djava.library.path=");
-    library_path.push(jars);
-    let mut class_path = jars.as_os_str().to_owned();
-    class_path.push("/*");
-    let mut arguments = vec![format!("-Xmx{DYNAMODB_HEAP_MB}m").into(), library_path];
-    arguments.extend(["-cp".into(), class_path]);
-    let server = "com.amazonaws.services.dynamodbv2.local.main.ServerRunner";
-    arguments.extend([server, "-inMemory", "-disableTelemetry", "-port"].map(OsString::from));
-    arguments.push(port.to_string().into());
-    arguments
+impl DynamoDbSetup {
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.folder.join("dynamodb.log")
+    }
+
+    fn start(&self) -> Result<Watched, TestbedError> {
+        let mut server = Watched::start(&self.prepare()?, &self.log(), &self.folder)?;
+        self.wait(&mut server)?;
+        Ok(server)
+    }
+
+    /// Waits until it answers.
+    pub(crate) fn wait(&self, server: &mut impl process::Server) -> Result<(), TestbedError> {
+        process::wait_until(WHAT, server, &self.log(), || answers(self.port).unwrap_or(false))
+    }
+
+    /// The arguments for `java`.
+    pub(crate) fn prepare(&self) -> Result<Vec<OsString>, TestbedError> {
+        require("java", "DynamoDB Local runs on it", "openjdk-17-jre-headless maven")?;
+        Ok(self.arguments(&DYNAMODB.folder()?))
+    }
+
+    /// The jars' folder also holds the native SQLite.
+    fn arguments(&self, jars: &Path) -> Vec<OsString> {
+        let mut library_path = OsString::from("-Djava.library.path=");
+        library_path.push(jars);
+        let mut class_path = jars.as_os_str().to_owned();
+        class_path.push("/*");
+        let mut arguments = vec![format!("-Xmx{DYNAMODB_HEAP_MB}m").into(), library_path];
+        arguments.extend(["-cp".into(), class_path]);
+        arguments.push("com.amazonaws.services.dynamodbv2.local.main.ServerRunner".into());
+        if self.keeps {
+            arguments.extend(["-sharedDb", "-dbPath"].map(OsString::from));
+            arguments.push(self.folder.clone().into());
+        } else {
+            arguments.push("-inMemory".into());
+        }
+        arguments.extend(["-disableTelemetry", "-port"].map(OsString::from));
+        arguments.push(self.port.to_string().into());
+        arguments
+    }
 }
 
 /// Whether it answers at all; to a request without a signature it answers with an error.

@@ -241,6 +241,7 @@ impl Series<'_> {
                 orders: Arc::from(ORDERS),
                 decisions: Arc::from(decisions.as_str()),
                 dead_letters: Arc::from(DEAD_LETTERS),
+                ..Topics::with_prefix("")
             },
             threads: self.options.threads,
             batch_records: self.options.batch_records,

@@ -23,6 +23,7 @@ pub mod random;
 pub mod sale;
 pub mod scan;
 pub mod signals;
+pub mod stores;
 pub mod submit;
 pub mod times;
 pub mod toml_file;

@@ -111,7 +111,8 @@ impl<W: Write> RowWriter<W> {
     }
 }
 
-fn layout(lines: Vec<Vec<String>>) -> String {
+/// Lines of equally many cells under each other.
+pub(crate) fn layout(lines: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     for line in lines {

@@ -98,17 +98,22 @@ impl<'a> Submitter<'a> {
 
     fn append(&self, batch: AppendBatch) -> Result<Vec<u64>> {
         let mut appender = self.log.appender()?;
-        let ticket = match appender.append(batch) {
-            Ok(ticket) => ticket,
-            Err(AppendError::Log(error)) => return Err(error.into()),
-            // A new appender's queue is empty, and it takes more than one batch of ours.
-            Err(error) => return Err(error.into()),
-        };
         let start = Instant::now();
         let mut acknowledged = Vec::new();
+        let mut left = Some(batch);
+        let mut ticket = None;
         while start.elapsed() < Duration::from_secs(ACKNOWLEDGE_SECONDS_MAX) {
+            if let Some(batch) = left.take() {
+                match appender.append(batch) {
+                    Ok(taken) => ticket = Some(taken),
+                    // The log does not answer yet: a new appender's queue takes more than one batch of ours.
+                    Err(AppendError::Full(batch)) => left = Some(batch),
+                    Err(AppendError::Log(error)) => return Err(error.into()),
+                    Err(error) => return Err(error.into()),
+                }
+            }
             appender.poll(Duration::from_millis(POLL_MS), &mut acknowledged)?;
-            if let Some(done) = acknowledged.iter().find(|done| done.ticket == ticket) {
+            if let Some(done) = acknowledged.iter().find(|done| Some(done.ticket) == ticket) {
                 return Ok(done.offsets.clone());
             }
         }

@@ -1,4 +1,4 @@
-//! `pipeline dev`: a real broker and registry on this machine, without Docker.
+//! `pipeline dev`: a real broker, registry and DynamoDB on this machine, without Docker.
 
 use anyhow::{Context as _, Result};
 use clap::Subcommand;
@@ -21,11 +21,11 @@ pub struct Args {
 enum Verb {
     /// Start them, wait until they answer, and leave them running
     Up {
-        /// Take free ports instead of the usual ones (9092, 8081)
+        /// Take free ports instead of the usual ones (9092, 8081, 8000)
         #[arg(long)]
         free_ports: bool,
     },
-    /// Stop them; what the broker has stays
+    /// Stop them; what the broker and the tables have stays
     Down,
 }
 
@@ -33,13 +33,14 @@ enum Verb {
 struct UpRow {
     brokers: String,
     registry: String,
+    dynamodb: Option<String>,
 }
 
 impl Row for UpRow {
-    const COLUMNS: &'static [&'static str] = &["brokers", "registry"];
+    const COLUMNS: &'static [&'static str] = &["brokers", "registry", "dynamodb"];
 
     fn cells(&self) -> Vec<String> {
-        vec![self.brokers.clone(), self.registry.clone()]
+        vec![self.brokers.clone(), self.registry.clone(), self.dynamodb.clone().unwrap_or_default()]
     }
 }
 
@@ -66,17 +67,19 @@ pub fn run(context: &Context, args: Args) -> Result<ExitCode> {
 }
 
 fn up(context: &Context, free_ports: bool) -> Result<ExitCode> {
-    note("starting the broker and the registry; the first time their jars are fetched, which takes minutes");
+    note(
+        "starting the broker, the registry and DynamoDB Local; the first time their jars are fetched, which takes minutes",
+    );
     let ports = if free_ports { DevPorts::free().context("find free ports")? } else { DevPorts::default() };
-    let stack =
-        DevStack::up(&context.settings.dev_dir, ports).context("start the broker and the registry")?;
-    one(context.format, &UpRow { brokers: stack.bootstrap, registry: stack.registry_url })?;
-    note("next: pipeline topic create --log kafka");
+    let stack = DevStack::up(&context.settings.dev_dir, ports).context("start the servers")?;
+    let DevStack { bootstrap: brokers, registry_url: registry, dynamodb_url: dynamodb, .. } = stack;
+    one(context.format, &UpRow { brokers, registry, dynamodb })?;
+    note("next: pipeline topic create --log kafka, and pipeline table create");
     Ok(ExitCode::Ok)
 }
 
 fn down(context: &Context) -> Result<ExitCode> {
-    let stopped = DevStack::down(&context.settings.dev_dir).context("stop the broker and the registry")?;
+    let stopped = DevStack::down(&context.settings.dev_dir).context("stop the servers")?;
     if stopped.is_empty() {
         note("nothing was running");
     }

@@ -65,7 +65,7 @@ pub fn run(context: &Context, args: Args) -> Result<ExitCode> {
     let kind = context.topics().find(&reading.topic).ok_or_else(|| {
         let hint = suggestion(&reading.topic, TopicKind::ALL.map(TopicKind::name));
         Failure::not_found(format!(
-            "find the topic {}: ours are orders, decisions and dead-letters{hint}",
+            "find the topic {}: ours are orders, decisions, dead-letters and controls{hint}",
             reading.topic
         ))
     })?;
@@ -183,7 +183,16 @@ impl Reader {
                 Ok(letter) => Ok(Content::DeadLetter(letter.into())),
                 Err(error) => Err(error.into()),
             },
+            TopicKind::Controls => Ok(control(value)),
         };
         Some(content.unwrap_or_else(Content::from))
+    }
+}
+
+/// A control as it stands there, whoever signed it.
+fn control(value: &[u8]) -> Content {
+    match serde_json::from_slice(value) {
+        Ok(control) => Content::Control { control },
+        Err(error) => Content::Unreadable { reason: "no_json".to_owned(), detail: error.to_string() },
     }
 }

@@ -1,6 +1,7 @@
 //! The commands: one file a noun, each with its `Args` and its `run`. A new noun is a file here and a member of
 //! [`crate::cli::Command`].
 
+pub mod analytics;
 pub mod bench;
 pub mod completions;
 pub mod config;
@@ -12,8 +13,10 @@ pub mod listing;
 pub mod log;
 pub mod order;
 pub mod prove;
+pub mod query;
 pub mod sale;
 pub mod sim;
+pub mod table;
 pub mod topic;
 mod wait;
 pub mod worker;

@@ -152,7 +152,9 @@ pub(crate) fn untangle(error: WorkerError) -> anyhow::Error {
 fn check_topics(context: &Context, log: &dyn Log) -> Result<()> {
     let settings = &context.settings;
     let partitions = log.partitions(&context.topics().orders).context("find the topics")?;
-    let specs = context.topics().specs(partitions, settings.replication, settings.retention_ms);
+    let mut specs = context.topics().specs(partitions, settings.replication, settings.retention_ms);
+    // A worker has nothing to do with the controls of the sinks.
+    specs.retain(|spec| *spec.name != *context.topics().controls);
     let findings = log.check_topics(&specs).context("check the topics")?;
     if findings.is_empty() {
         return Ok(());

@@ -5,6 +5,7 @@
 mod load;
 mod log_url;
 mod options;
+mod outputs;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ mod tests;
 pub use load::{ConfigError, ENV_FILE, Flag, Origin, Value, load, variable_of};
 pub use log_url::{LogUrl, LogUrlError};
 pub use options::{ConfigOption, OPTIONS};
+pub use outputs::{ClickHouseAt, ClickHouseSettings, DynamoDb, TableSettings};
 pub use settings::Settings;
 
 /// The file that is read when none is named, if it exists.

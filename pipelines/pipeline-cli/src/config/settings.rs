@@ -14,6 +14,7 @@ use order_model::limits::{PARTITIONS_MAX, RETENTION_MS_MAX, RETENTION_MS_MIN};
 
 use super::load::{ConfigError, Origin, Value};
 use super::log_url::LogUrl;
+use super::outputs::{ClickHouseSettings, TableSettings};
 use crate::times::parse_duration_ms;
 use order_worker::Topics;
 
@@ -55,6 +56,10 @@ pub struct Settings {
     pub read_limits: ReadLimits,
     /// The keys, if their place is given.
     pub keys_file: Option<PathBuf>,
+    /// The tables in DynamoDB.
+    pub tables: TableSettings,
+    /// The analytics in ClickHouse.
+    pub clickhouse: ClickHouseSettings,
     /// Where the dev stack lives.
     pub dev_dir: PathBuf,
     /// How long to wait for the log at start.
@@ -82,6 +87,8 @@ impl Settings {
                 bytes_max: values.number("batch_bytes_max", 1..=READ_BATCH_BYTES_MAX)?,
             },
             keys_file: values.optional("keys_file").map(PathBuf::from),
+            tables: TableSettings::new(&values)?,
+            clickhouse: ClickHouseSettings::new(&values)?,
             dev_dir: PathBuf::from(values.parse("dev_dir", not_empty)?),
             wait_for_log: Duration::from_secs(
                 values.number("wait_for_log_seconds", 0..=WAIT_FOR_LOG_SECONDS_MAX)?,
@@ -90,10 +97,10 @@ impl Settings {
     }
 }
 
-struct Values<'v>(&'v [Value]);
+pub(super) struct Values<'v>(&'v [Value]);
 
 impl Values<'_> {
-    fn optional(&self, name: &str) -> Option<String> {
+    pub(super) fn optional(&self, name: &str) -> Option<String> {
         let value = self.0.iter().find(|value| value.option.name == name)?;
         (!value.text.is_empty()).then(|| value.text.clone())
     }
@@ -107,7 +114,7 @@ impl Values<'_> {
         }
     }
 
-    fn bad(&self, name: &'static str, detail: impl Display) -> ConfigError {
+    pub(super) fn bad(&self, name: &'static str, detail: impl Display) -> ConfigError {
         let value = self.0.iter().find(|value| value.option.name == name);
         ConfigError::BadValue {
             name,
@@ -117,7 +124,7 @@ impl Values<'_> {
         }
     }
 
-    fn parse<T, E: Display>(
+    pub(super) fn parse<T, E: Display>(
         &self,
         name: &'static str,
         parse: impl FnOnce(&str) -> Result<T, E>,
@@ -126,7 +133,7 @@ impl Values<'_> {
         parse(value.map_or("", |value| &value.text)).map_err(|error| self.bad(name, error))
     }
 
-    fn number<T: FromStr + PartialOrd + Display>(
+    pub(super) fn number<T: FromStr + PartialOrd + Display>(
         &self,
         name: &'static str,
         range: RangeInclusive<T>,
@@ -169,6 +176,6 @@ fn retention(text: &str) -> Result<u64, String> {
     }
 }
 
-fn not_empty(text: &str) -> Result<String, String> {
+pub(super) fn not_empty(text: &str) -> Result<String, String> {
     if text.is_empty() { Err("it cannot be empty".to_owned()) } else { Ok(text.to_owned()) }
 }

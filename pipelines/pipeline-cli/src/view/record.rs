@@ -39,6 +39,11 @@ pub enum Content {
     Decision(Box<DecisionContent>),
     /// A dead letter.
     DeadLetter(LetterContent),
+    /// A control of a sink, or its heartbeat.
+    Control {
+        /// What it says.
+        control: serde_json::Value,
+    },
     /// None of these.
     Unreadable {
         /// The name it has in a dead letter.
@@ -139,6 +144,10 @@ impl Row for RecordRow {
                     .get(..2 * SHOWN_BYTES_MAX)
                     .map_or_else(|| value.to_owned(), |head| format!("{head}…"));
                 (what, letter.reason.to_owned(), place, format!("{}; value {shown}", letter.detail))
+            }
+            Content::Control { control } => {
+                let subject = self.key.clone().unwrap_or_default();
+                ("control".to_owned(), String::new(), subject, control.to_string())
             }
             Content::Unreadable { reason, detail } => {
                 let subject = self.key.clone().unwrap_or_default();
