@@ -108,7 +108,7 @@ pub enum Polled {
 ///
 /// After an error every later call fails: whoever goes on makes a new appender and asks the log how far it got.
 pub trait LogAppender: Send {
-    /// Takes the whole batch, or none of it when the queue is full. The batch's records are stored in their order,
+    /// Takes the whole batch, or none of it when the queue is full. Does not wait for a log that is away. The batch's records are stored in their order,
     /// after those of every earlier batch of this appender. Returns the batch's ticket: 1, 2, 3, ...
     fn append(&mut self, batch: AppendBatch) -> Result<Ticket, AppendError>;
 
@@ -258,8 +258,8 @@ pub enum LogError {
 /// Why an append was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
-    /// The queue is full; poll, then append the batch again.
-    #[error("the append queue is full")]
+    /// The queue is full, or nobody answers who knows the topic; poll, then append the batch again.
+    #[error("the append queue is full, or the log does not answer")]
     Full(AppendBatch),
     /// A record is larger than the log takes. Nothing was appended, and the appender goes on.
     #[error("record {index} of the batch has {bytes} bytes, the log takes {limit}")]

@@ -49,6 +49,10 @@ pub const POSITION_EVERY_MS: u64 = 20;
 pub const STOP_WAIT_MS: u64 = 1_000;
 /// Time between two looks whether it has, in milliseconds.
 pub const STOP_STEP_MS: u64 = 1;
+/// How long an append to a topic that is new to the appender waits for the cluster to say what it is, in milliseconds.
+pub const METADATA_WAIT_MS: u64 = 1_000;
+/// Time between such a wait and the next, in milliseconds.
+pub const METADATA_PAUSE_MS: u64 = 1_000;
 /// Reports of stored records taken from the client at once.
 pub const REPORT_RECORDS_MAX: usize = 1_024;
 /// How often a new topic is looked at until it can be used, in milliseconds.

@@ -503,3 +503,39 @@ fn a_partition_that_fails_while_the_group_waits_for_others_is_read_on() {
         }
     }
 }
+
+#[test]
+fn an_append_does_not_wait_for_a_broker_that_is_away() {
+    let mut broker = Broker::start().unwrap();
+    let log = KafkaLog::connect(KafkaOptions::new(broker.bootstrap())).unwrap();
+    log.create_topics(&[spec("orders", 1)]).unwrap();
+    broker.stop();
+    let mut appender = log.appender().unwrap();
+    let mut waiting = batch("orders", [(0, "first".to_owned())]);
+    let patience = 2 * Duration::from_millis(order_log::limits::METADATA_WAIT_MS);
+    let mut append = |appender: &mut dyn LogAppender| {
+        let start = Instant::now();
+        let result = appender.append(waiting.clone());
+        assert!(start.elapsed() < patience, "it took {:?}", start.elapsed());
+        match result {
+            Ok(ticket) => Some(ticket),
+            Err(AppendError::Full(batch)) => {
+                waiting = batch;
+                None
+            }
+            Err(error) => panic!("{error}"),
+        }
+    };
+    for _ in 0..3 {
+        assert_eq!(append(&mut *appender), None, "nobody knows the topic");
+        appender.poll(Duration::from_millis(10), &mut Vec::new()).unwrap();
+    }
+    broker.restart().unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while append(&mut *appender).is_none() {
+        assert!(Instant::now() < deadline);
+        appender.poll(Duration::from_millis(100), &mut Vec::new()).unwrap();
+    }
+    acknowledged(&mut *appender, 1);
+    assert_eq!(values(&log, "orders", 0, 1), ["first"]);
+}

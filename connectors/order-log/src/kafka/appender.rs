@@ -13,7 +13,8 @@ use crate::kafka::context::Context;
 use crate::kafka::producer::{Fatal, Producer, Report, Topic};
 use crate::kafka::{KafkaOptions, is_missing, partition_count, to_offset};
 use crate::limits::{
-    APPEND_QUEUE_BYTES_MAX, APPEND_QUEUE_RECORDS_MAX, PRODUCE_BATCH_RECORDS_MAX, RECORD_BYTES_MAX,
+    APPEND_QUEUE_BYTES_MAX, APPEND_QUEUE_RECORDS_MAX, METADATA_PAUSE_MS, METADATA_WAIT_MS,
+    PRODUCE_BATCH_RECORDS_MAX, RECORD_BYTES_MAX,
 };
 use crate::{Acknowledged, AppendBatch, AppendError, LogAppender, LogError, Ticket, TopicName};
 
@@ -29,6 +30,8 @@ pub(super) struct KafkaAppender {
     queued_bytes: usize,
     queued_records: usize,
     broken: Option<LogError>,
+    /// When the cluster, which did not answer, is asked about a topic again.
+    ask_again: Option<Instant>,
     /// The topics appended to so far: a handful.
     topics: Vec<KnownTopic>,
     /// How many of the waiting batches are held back.
@@ -102,6 +105,7 @@ impl KafkaAppender {
             queued_bytes: 0,
             queued_records: 0,
             broken: None,
+            ask_again: None,
             topics: Vec::new(),
             held: 0,
             round: 0,
@@ -115,27 +119,34 @@ impl KafkaAppender {
                 || self.queued_bytes + batch.bytes() > APPEND_QUEUE_BYTES_MAX)
     }
 
-    /// The topic's place among those known, asked for once.
-    fn topic(&mut self, name: &TopicName) -> Result<usize, LogError> {
+    /// The topic's place among those known, asked for once; `None` while the cluster does not say.
+    fn topic(&mut self, name: &TopicName) -> Result<Option<usize>, LogError> {
         if let Some(known) = self.topics.iter().position(|known| known.name == *name) {
-            return Ok(known);
+            return Ok(Some(known));
         }
-        let partitions = usize::try_from(self.partitions(name)?).unwrap_or(usize::MAX);
+        let Some(partitions) = self.partitions(name)? else { return Ok(None) };
+        let partitions = usize::try_from(partitions).unwrap_or(usize::MAX);
         let topic = self.producer.add_topic(name).map_err(|error| failure(name, &error.to_string()))?;
         self.topics.push(KnownTopic { name: name.clone(), topic, lanes: vec![Lane::default(); partitions] });
-        Ok(self.topics.len() - 1)
+        Ok(Some(self.topics.len() - 1))
     }
 
-    fn partitions(&self, name: &TopicName) -> Result<u32, LogError> {
-        let client = self.producer.client();
-        let timeout = self.options.request_timeout();
-        loop {
-            match client.fetch_metadata(Some(name), timeout) {
-                Ok(metadata) => {
-                    return partition_count(&metadata, name).ok_or_else(|| self.no_topic(name));
-                }
-                // As with every record under way: a broker that is away is waited for.
-                Err(error) => tracing::warn!("waiting for {}: {error}", self.options.describe()),
+    /// Waits a moment for the answer, and then only now and then: a broker that is away is waited for by the caller, as
+    /// with every record under way.
+    fn partitions(&mut self, name: &TopicName) -> Result<Option<u32>, LogError> {
+        if self.ask_again.is_some_and(|again| Instant::now() < again) {
+            return Ok(None);
+        }
+        let wait = Duration::from_millis(METADATA_WAIT_MS);
+        match self.producer.client().fetch_metadata(Some(name), wait) {
+            Ok(metadata) => {
+                self.ask_again = None;
+                partition_count(&metadata, name).map(Some).ok_or_else(|| self.no_topic(name))
+            }
+            Err(error) => {
+                tracing::warn!("waiting for {}: {error}", self.options.describe());
+                self.ask_again = Some(Instant::now() + Duration::from_millis(METADATA_PAUSE_MS));
+                Ok(None)
             }
         }
     }
@@ -249,7 +260,8 @@ impl LogAppender for KafkaAppender {
             return Err(AppendError::Full(batch));
         }
         let topic = match self.topic(batch.topic()) {
-            Ok(found) => found,
+            Ok(Some(found)) => found,
+            Ok(None) => return Err(AppendError::Full(batch)),
             Err(error) => return Err(self.break_with(error).into()),
         };
         let partitions = self.check_records(&batch, topic)?;
