@@ -391,12 +391,13 @@ impl Desk {
     /// Stops reading while too many orders are in hand.
     fn throttle(&mut self) -> Result<(), PaymentError> {
         let orders_max = self.options.limits.orders_max.max(1);
-        let count = |owned: &Owned| match owned.state {
-            // Open holds of a partition that is being restored may be over further on.
-            State::Restoring { .. } if owned.shelf.len() >= orders_max => owned.shelf.endings(),
-            _ => owned.shelf.len(),
-        };
-        let total: usize = self.owned.values().map(count).sum();
+        let shelved: usize = self.owned.values().map(|owned| owned.shelf.len()).sum();
+        if shelved < orders_max && !self.is_paused {
+            return Ok(());
+        }
+        // Who waits for the log must not keep it from being read.
+        let burdens = |owned: &Owned| owned.shelf.burdens(!matches!(owned.state, State::Restoring { .. }));
+        let total: usize = self.owned.values().map(burdens).sum();
         let pauses = if self.is_paused { total > orders_max / 4 * 3 } else { total >= orders_max };
         if pauses == self.is_paused {
             return Ok(());

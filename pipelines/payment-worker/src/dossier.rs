@@ -105,6 +105,8 @@ pub(crate) struct Dossier {
     pub(crate) is_calling: bool,
     /// It waits for its turn.
     pub(crate) is_queued: bool,
+    /// Only the log can say how it goes on.
+    pub(crate) waits_for_log: bool,
     /// When it is woken next; zero: not at all.
     pub(crate) wakes_at: TimeMs,
 }
@@ -129,6 +131,7 @@ impl Dossier {
             not_before: TimeMs(0),
             is_calling: false,
             is_queued: false,
+            waits_for_log: false,
             wakes_at: TimeMs(0),
         }
     }
@@ -252,8 +255,11 @@ impl Dossier {
     /// A hold that is over: nothing of its payment may stay behind at the provider.
     fn close(&self, deadline: TimeMs, now: TimeMs, limits: &PaymentLimits) -> Step {
         let id = closed_id(self.order);
-        if !self.unanswered.is_empty() || self.told.contains(&id) {
+        if !self.unanswered.is_empty() {
             return Step::WaitForLog;
+        }
+        if self.told.contains(&id) {
+            return Step::Done;
         }
         if let Some(live) = self.live() {
             return self.void(live);

@@ -26,6 +26,8 @@
 //! twice within a few seconds is known as a repeat; the clocks of log, worker and provider differ by less than
 //! [`PaymentLimits::close_after_ms`].
 
+#[cfg(test)]
+mod arrivals_tests;
 mod callback;
 mod classify;
 mod desk;

@@ -153,6 +153,11 @@ impl Sandbox {
         self.book().is_down = is_down;
     }
 
+    /// Forgets every idempotency key, as providers do after a while.
+    pub fn forget_keys(&self) {
+        self.book().keys.clear();
+    }
+
     /// Puts a payment in the book that nobody of ours asked for, and calls back about it.
     pub fn plant(&self, payment: Payment) {
         self.0.announce(&mut self.book(), &payment);

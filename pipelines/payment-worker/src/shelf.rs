@@ -22,9 +22,12 @@ impl Shelf {
         self.dossiers.len()
     }
 
-    /// Those that are not open holds: nothing read later makes their work wrong.
-    pub(crate) fn endings(&self) -> usize {
-        self.dossiers.values().filter(|dossier| !matches!(dossier.standing, Standing::Open { .. })).count()
+    /// Those that need more than news from the log; of a partition that is being `restored`, without open holds, which
+    /// may be over further on.
+    pub(crate) fn burdens(&self, restored: bool) -> usize {
+        let is_open = |dossier: &Dossier| matches!(dossier.standing, Standing::Open { .. });
+        let counts = |dossier: &&Dossier| !dossier.waits_for_log && (restored || !is_open(dossier));
+        self.dossiers.values().filter(counts).count()
     }
 
     pub(crate) fn get_mut(&mut self, order: &OrderId) -> Option<&mut Dossier> {

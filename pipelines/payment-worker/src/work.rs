@@ -31,6 +31,7 @@ impl Desk {
             let state = owned.state;
             let Some(dossier) = owned.shelf.get_mut(&order) else { return Ok(()) };
             dossier.is_queued = false;
+            dossier.waits_for_log = false;
             let is_open = matches!(dossier.standing, Standing::Open { .. });
             if dossier.is_calling || (is_open && matches!(state, State::Restoring { .. })) {
                 return Ok(());
@@ -67,7 +68,10 @@ impl Desk {
                     }
                     return Ok(());
                 }
-                Step::WaitForLog => return Ok(()),
+                Step::WaitForLog => {
+                    dossier.waits_for_log = true;
+                    return Ok(());
+                }
                 Step::Done => {
                     owned.shelf.remove(&order);
                     return Ok(());

@@ -4,6 +4,6 @@
 mod faults;
 mod http;
 mod kills;
-mod shop;
 mod sharing;
+mod shop;
 mod strays;

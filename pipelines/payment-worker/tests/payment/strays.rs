@@ -2,11 +2,9 @@
 
 use order_codec::{DeadLetterReason, Stage};
 use order_log::Log;
-use order_model::{Currency, OrderEventKind, OrderId, RejectReason, Settle};
 use order_model::{Command, PaymentId, PaymentResult};
-use payment_worker::{
-    Payment, PaymentHandle, PaymentState, PaymentWorker, Sandbox, SandboxFaults, Taken,
-};
+use order_model::{Currency, OrderEventKind, OrderId, RejectReason, Settle};
+use payment_worker::{Payment, PaymentHandle, PaymentState, PaymentWorker, Sandbox, SandboxFaults, Taken};
 
 use crate::shop::{PRICE, Shop, now, options, sandbox, until};
 
@@ -36,7 +34,9 @@ fn money_for_an_unknown_order_is_given_back() {
     let shop = Shop::open(600_000);
     let sandbox = sandbox(21, SandboxFaults { repeated: 1_000, ..SandboxFaults::default() });
     let handle = shop.pay(sandbox.clone());
-    until("the partitions are restored", || handle.status().partitions.len() == 2 && handle.status().is_idle());
+    until("the partitions are restored", || {
+        handle.status().partitions.len() == 2 && handle.status().is_idle()
+    });
     sandbox.plant(stray("pi_stray", 9_999));
     assert_eq!(deliver(&sandbox, &handle), [Taken::Noted, Taken::Repeated]);
     until("it is given back", || sandbox.takings().refunded == 700);
