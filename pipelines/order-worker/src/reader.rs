@@ -12,7 +12,7 @@ use crate::limits::{BATCHES_AHEAD_MAX, BEGIN_RETRY, COMMIT_INTERVAL, READER_WAIT
 use crate::run::{PartitionSummary, Summary, WorkerEvent, WorkerOptions, WorkerParts};
 use crate::stop::{Stop, StopLevel};
 use crate::tail::resume_point;
-use crate::thread::{Incarnation, Order, Report};
+use crate::thread::{Incarnation, Instruction, Report};
 
 /// A partition as the reader sees it.
 #[derive(Default)]
@@ -37,7 +37,7 @@ pub(crate) struct Reader {
     member: Box<dyn LogReader>,
     /// Reads the ends of `decisions`.
     decisions: Box<dyn LogReader>,
-    threads: Vec<Sender<Order>>,
+    threads: Vec<Sender<Instruction>>,
     reports: Receiver<Report>,
     owned: BTreeMap<u32, Ahead>,
     /// Of the partition begun last.
@@ -52,7 +52,7 @@ impl Reader {
     pub(crate) fn new(
         parts: &WorkerParts,
         options: &WorkerOptions,
-        threads: Vec<Sender<Order>>,
+        threads: Vec<Sender<Instruction>>,
         reports: Receiver<Report>,
     ) -> Result<Self, WorkerError> {
         let single = ReadLimits { records_max: 1, ..options.batch };
@@ -102,10 +102,10 @@ impl Reader {
     fn take(&mut self, polled: Polled, is_draining: bool) -> Result<(), WorkerError> {
         match polled {
             Polled::Batch(batch) => {
-                self.hand_over(batch.partition(), batch.next_offset(), Order::Batch(batch))
+                self.hand_over(batch.partition(), batch.next_offset(), Instruction::Batch(batch))
             }
             Polled::Passed { partition, next_offset } => {
-                self.hand_over(partition, next_offset, Order::Passed { partition, next_offset })
+                self.hand_over(partition, next_offset, Instruction::Passed { partition, next_offset })
             }
             Polled::Assigned(partitions) if is_draining => {
                 partitions.into_iter().try_for_each(|partition| Ok(self.member.stop(partition)?))
@@ -125,7 +125,7 @@ impl Reader {
                     partition,
                     "the group took the partition away: this worker was silent for too long"
                 );
-                self.tell(partition, Order::Drop { partition })
+                self.tell(partition, Instruction::Drop { partition })
             }),
         }
     }
@@ -162,7 +162,7 @@ impl Reader {
         self.incarnation.0 += 1;
         let incarnation = self.incarnation;
         self.owned.insert(partition, Ahead { incarnation, ..Ahead::default() });
-        self.tell(partition, Order::Start { partition, incarnation, resume })?;
+        self.tell(partition, Instruction::Start { partition, incarnation, resume })?;
         Ok(self.member.start(partition, 0)?)
     }
 
@@ -172,7 +172,7 @@ impl Reader {
             Some(ahead) if ahead.is_leaving => Ok(()),
             Some(ahead) => {
                 ahead.is_leaving = true;
-                self.tell(partition, Order::Finish { partition })
+                self.tell(partition, Instruction::Finish { partition })
             }
             None => {
                 self.assigned.remove(&partition);
@@ -196,7 +196,7 @@ impl Reader {
     }
 
     /// Hands over what was read of a partition, up to `next`.
-    fn hand_over(&mut self, partition: u32, next: u64, read: Order) -> Result<(), WorkerError> {
+    fn hand_over(&mut self, partition: u32, next: u64, read: Instruction) -> Result<(), WorkerError> {
         let Some(ahead) =
             self.owned.get_mut(&partition).filter(|ahead| !ahead.is_leaving && ahead.next < next)
         else {
@@ -273,9 +273,9 @@ impl Reader {
         Ok(())
     }
 
-    fn tell(&self, partition: u32, order: Order) -> Result<(), WorkerError> {
+    fn tell(&self, partition: u32, instruction: Instruction) -> Result<(), WorkerError> {
         let index = usize::try_from(partition).unwrap_or_default() % self.threads.len();
-        if self.threads.get(index).is_some_and(|thread| thread.send(order).is_ok()) {
+        if self.threads.get(index).is_some_and(|thread| thread.send(instruction).is_ok()) {
             return Ok(());
         }
         // The thread is gone; its report says why.

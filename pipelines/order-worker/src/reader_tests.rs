@@ -16,7 +16,7 @@ use super::*;
 const CHANNEL: usize = 64;
 
 /// A reader of one partition, and what it tells the thread.
-fn reader() -> (Reader, Receiver<Order>) {
+fn reader() -> (Reader, Receiver<Instruction>) {
     let topics = Topics::with_prefix("");
     let log = MemoryLog::new(Arc::new(|| 1));
     log.create_topics(&topics.specs(1, 1, 1)).unwrap();
@@ -29,15 +29,15 @@ fn reader() -> (Reader, Receiver<Order>) {
     };
     let batch = ReadLimits { records_max: 1, bytes_max: 1 };
     let options = WorkerOptions { group: "workers".to_owned(), topics, threads: 1, batch };
-    let ((orders, told), (_, reports)) = (bounded(CHANNEL), bounded(CHANNEL));
-    (Reader::new(&parts, &options, vec![orders], reports).unwrap(), told)
+    let ((instructions, told), (_, reports)) = (bounded(CHANNEL), bounded(CHANNEL));
+    (Reader::new(&parts, &options, vec![instructions], reports).unwrap(), told)
 }
 
 /// Begins the partition; says as what.
-fn begin(reader: &mut Reader, told: &Receiver<Order>) -> Incarnation {
+fn begin(reader: &mut Reader, told: &Receiver<Instruction>) -> Incarnation {
     reader.begin_assigned().unwrap();
     match told.try_iter().last() {
-        Some(Order::Start { partition: 0, incarnation, .. }) => incarnation,
+        Some(Instruction::Start { partition: 0, incarnation, .. }) => incarnation,
         _ => panic!("the partition did not begin"),
     }
 }
@@ -62,7 +62,7 @@ fn reports_about_a_partition_before_it_was_lost_say_nothing_about_it_now() {
     reader.take(Polled::Lost(vec![0]), false).unwrap();
     reader.take(Polled::Assigned(vec![0]), false).unwrap();
     let second = begin(&mut reader, &told);
-    reader.hand_over(0, 5, Order::Passed { partition: 0, next_offset: 5 }).unwrap();
+    reader.hand_over(0, 5, Instruction::Passed { partition: 0, next_offset: 5 }).unwrap();
 
     reader.note(Report::Durable { partition: 0, incarnation: first, offset: 9 }).unwrap();
     reader.note(finished(first)).unwrap();

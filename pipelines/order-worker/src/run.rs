@@ -14,7 +14,7 @@ use crate::error::WorkerError;
 use crate::limits::{BATCHES_AHEAD_MAX, THREADS_MAX};
 use crate::reader::Reader;
 use crate::stop::Stop;
-use crate::thread::{Order, ThreadParts, run_thread};
+use crate::thread::{Instruction, ThreadParts, run_thread};
 
 /// What a worker works with.
 #[derive(Clone)]
@@ -111,7 +111,7 @@ fn run_for(
     let (reports_in, reports) = bounded(capacity);
     let mut threads = Vec::with_capacity(thread_count);
     for index in 0..thread_count {
-        let (orders, inbox): (Sender<Order>, Receiver<Order>) = bounded(capacity);
+        let (instructions, inbox): (Sender<Instruction>, Receiver<Instruction>) = bounded(capacity);
         let thread = ThreadParts {
             index,
             partitions,
@@ -121,14 +121,14 @@ fn run_for(
             ring: parts.ring.clone(),
             clock: Arc::clone(&parts.clock),
             appender: parts.log.appender()?,
-            orders: inbox,
+            instructions: inbox,
             reports: reports_in.clone(),
         };
-        threads.push(Thread::start(thread, orders)?);
+        threads.push(Thread::start(thread, instructions)?);
     }
     drop(reports_in);
-    let orders = threads.iter().map(|thread| thread.orders.clone()).collect();
-    let result = Reader::new(parts, options, orders, reports)?.run(stop);
+    let instructions = threads.iter().map(|thread| thread.instructions.clone()).collect();
+    let result = Reader::new(parts, options, instructions, reports)?.run(stop);
     threads.into_iter().for_each(Thread::join);
     result
 }
@@ -145,19 +145,19 @@ fn equal_partitions(log: &dyn Log, topics: &Topics) -> Result<u32, WorkerError> 
 }
 
 struct Thread {
-    orders: Sender<Order>,
+    instructions: Sender<Instruction>,
     handle: JoinHandle<()>,
 }
 
 impl Thread {
-    fn start(parts: ThreadParts, orders: Sender<Order>) -> Result<Self, WorkerError> {
+    fn start(parts: ThreadParts, instructions: Sender<Instruction>) -> Result<Self, WorkerError> {
         let builder = std::thread::Builder::new().name(format!("timely-{}", parts.index));
         let handle = builder.spawn(move || run_thread(parts)).map_err(WorkerError::Spawn)?;
-        Ok(Self { orders, handle })
+        Ok(Self { instructions, handle })
     }
 
     fn join(self) {
-        drop(self.orders);
+        drop(self.instructions);
         if self.handle.join().is_err() {
             tracing::error!("a timely thread panicked");
         }

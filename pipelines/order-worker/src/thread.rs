@@ -20,7 +20,7 @@ use crate::run::PartitionSummary;
 use crate::ticker::Ticker;
 
 /// What the reader tells a timely thread.
-pub(crate) enum Order {
+pub(crate) enum Instruction {
     /// Build the dataflow of a partition.
     Start { partition: u32, incarnation: Incarnation, resume: Resume },
     /// Decide these records.
@@ -58,11 +58,11 @@ pub(crate) struct ThreadParts {
     pub(crate) ring: KeyRing,
     pub(crate) clock: Arc<dyn Fn() -> TimeMs + Send + Sync>,
     pub(crate) appender: Box<dyn LogAppender>,
-    pub(crate) orders: Receiver<Order>,
+    pub(crate) instructions: Receiver<Instruction>,
     pub(crate) reports: Sender<Report>,
 }
 
-/// Runs until the channel of orders closes or something fails.
+/// Runs until the channel of instructions closes or something fails.
 pub(crate) fn run_thread(parts: ThreadParts) {
     let reports = parts.reports.clone();
     if let Err(error) = TimelyThread::new(parts).run() {
@@ -106,7 +106,7 @@ struct SharedParts {
     topics: Topics,
     codec: Codec,
     ring: KeyRing,
-    orders: Receiver<Order>,
+    instructions: Receiver<Instruction>,
     reports: Sender<Report>,
 }
 
@@ -148,7 +148,7 @@ impl TimelyThread {
                 topics: parts.topics,
                 codec: parts.codec,
                 ring: parts.ring,
-                orders: parts.orders,
+                instructions: parts.instructions,
                 reports: parts.reports,
             },
         }
@@ -156,7 +156,7 @@ impl TimelyThread {
 
     fn run(mut self) -> Result<(), WorkerError> {
         loop {
-            let mut is_busy = match self.take_orders() {
+            let mut is_busy = match self.take_instructions() {
                 Some(took) => took,
                 None => return Ok(()),
             };
@@ -182,11 +182,11 @@ impl TimelyThread {
     }
 
     /// Takes what the reader has sent; `None` when it is gone.
-    fn take_orders(&mut self) -> Option<bool> {
+    fn take_instructions(&mut self) -> Option<bool> {
         let mut took = false;
         loop {
-            match self.parts.orders.try_recv() {
-                Ok(order) => self.follow(order),
+            match self.parts.instructions.try_recv() {
+                Ok(instruction) => self.follow(instruction),
                 Err(crossbeam_channel::TryRecvError::Empty) => return Some(took),
                 Err(crossbeam_channel::TryRecvError::Disconnected) => return None,
             }
@@ -194,25 +194,27 @@ impl TimelyThread {
         }
     }
 
-    fn follow(&mut self, order: Order) {
-        match order {
-            Order::Start { partition, incarnation, resume } => self.start(partition, incarnation, resume),
-            Order::Batch(batch) => {
+    fn follow(&mut self, instruction: Instruction) {
+        match instruction {
+            Instruction::Start { partition, incarnation, resume } => {
+                self.start(partition, incarnation, resume)
+            }
+            Instruction::Batch(batch) => {
                 if let Some(owned) = self.owned.get_mut(&batch.partition()) {
                     owned.queue.push_back(Arrival::Batch(batch));
                 }
             }
-            Order::Passed { partition, next_offset } => {
+            Instruction::Passed { partition, next_offset } => {
                 if let Some(owned) = self.owned.get_mut(&partition) {
                     owned.queue.push_back(Arrival::Passed(next_offset));
                 }
             }
-            Order::Finish { partition } => {
+            Instruction::Finish { partition } => {
                 if let Some(owned) = self.owned.get_mut(&partition) {
                     owned.is_finishing = true;
                 }
             }
-            Order::Drop { partition } => {
+            Instruction::Drop { partition } => {
                 if let Some(owned) = self.owned.remove(&partition) {
                     owned.flow.abandon(&mut self.worker);
                 }
@@ -296,7 +298,7 @@ impl TimelyThread {
         Ok(())
     }
 
-    /// Waits for acknowledgements if some are due, else for orders; `None` when the reader is gone.
+    /// Waits for acknowledgements if some are due, else for instructions; `None` when the reader is gone.
     fn wait(&mut self) -> Result<Option<()>, WorkerError> {
         if self.publisher.borrow().is_waiting() {
             let heard = self.publisher.borrow_mut().poll(ACKNOWLEDGE_WAIT)?;
@@ -305,8 +307,8 @@ impl TimelyThread {
             }
             return Ok(Some(()));
         }
-        match self.parts.orders.recv_timeout(IDLE_WAIT) {
-            Ok(order) => self.follow(order),
+        match self.parts.instructions.recv_timeout(IDLE_WAIT) {
+            Ok(instruction) => self.follow(instruction),
             // A registry that did not answer is asked again.
             Err(RecvTimeoutError::Timeout) => self.wake(),
             Err(RecvTimeoutError::Disconnected) => return Ok(None),
