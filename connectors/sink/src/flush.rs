@@ -76,7 +76,7 @@ impl Gathered {
             self.rows -= waiting.portion.rows();
             bytes += waiting.portion.bytes;
             rows += waiting.portion.rows();
-            flush.add(waiting.portion, waiting.raw);
+            flush.add(*waiting.portion, waiting.raw);
         }
         flush
     }
@@ -129,8 +129,8 @@ impl Flush {
         }
     }
 
-    fn add(&mut self, portion: Box<Portion>, raw: RecordBatch) {
-        let Portion { partition, batches, letters, reached, time, bytes, .. } = *portion;
+    fn add(&mut self, portion: Portion, raw: RecordBatch) {
+        let Portion { partition, batches, letters, reached, time, bytes, .. } = portion;
         let progress = self.progress.entry(partition).or_insert(Progress { reached, time, bytes: 0 });
         progress.reached = reached;
         progress.time = if progress.time == TimeMs(0) { time } else { progress.time };

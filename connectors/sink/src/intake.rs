@@ -4,6 +4,8 @@
 //! not lose it. Both queues between it and the writer are bounded by what is held: every portion is weighed, and for
 //! each the writer answers once.
 
+mod upkeep;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
@@ -12,9 +14,9 @@ use order_log::{LogError, LogReader, Polled, RecordBatch};
 use order_model::{Offset, Partition};
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::controls::{Controls, Follower, Heartbeat};
+use crate::controls::{ControlError, Controls, Follower, Heartbeat};
 use crate::error::SinkError;
-use crate::limits::{COMMIT_INTERVAL, CONTROLS_INTERVAL, ENDS_INTERVAL, INTAKE_WAIT, LOG_RETRY};
+use crate::limits::{INTAKE_WAIT, LOG_RETRY};
 use crate::numbering::Numbering;
 use crate::portion::{Decoder, Portion};
 use crate::run::{SinkOptions, SinkParts};
@@ -149,7 +151,7 @@ impl Intake {
     fn work(&mut self) -> Result<(), SinkError> {
         if let Some(controls) = self.controls() {
             let follower = controls.follow(self.sink).map_err(|error| match error {
-                crate::controls::ControlError::Log(error) => SinkError::Log(error),
+                ControlError::Log(error) => SinkError::Log(error),
                 other => SinkError::Log(LogError::Failed {
                     context: "reading the controls".to_owned(),
                     detail: other.to_string(),
@@ -232,9 +234,9 @@ impl Intake {
 
     fn hand_over(&mut self, raw: RecordBatch) -> Result<(), SinkError> {
         let partition = raw.partition();
-        let Some(own) = self.owned.get_mut(&partition).filter(|own| own.stuck.is_none()) else {
-            return Ok(());
-        };
+        let is_draining = self.is_draining;
+        let own = self.owned.get_mut(&partition).filter(|own| own.stuck.is_none() && !is_draining);
+        let Some(own) = own else { return Ok(()) };
         let (portion, stuck) = self.decoder.decode(&raw, &mut own.numbering);
         if let Some((offset, error)) = stuck {
             tracing::warn!(sink = self.sink, partition, offset, %error, "a decision's schema is not known; trying again");
@@ -251,7 +253,8 @@ impl Intake {
 
     /// What was passed is done with as soon as everything before it is.
     fn pass(&mut self, partition: u32, next_offset: u64) {
-        let Some(own) = self.owned.get(&partition).filter(|own| own.stuck.is_none()) else { return };
+        let own = self.owned.get(&partition).filter(|own| own.stuck.is_none() && !self.is_draining);
+        let Some(own) = own else { return };
         let reached = Reached { sequence: own.numbering.last(), next_offset: Offset(next_offset) };
         let (portion, raw) = Portion::passed(Partition(partition), reached);
         self.held_bytes += portion.bytes;
@@ -308,10 +311,20 @@ impl Intake {
         if !self.asked.remove(&partition) || self.is_draining {
             return Ok(());
         }
-        let topic = &self.options.topics.decisions;
-        let (next, end) = (reached.next_offset.0, self.parts.log.bounds(topic, partition)?.end);
+        let topic = self.options.topics.decisions.to_string();
+        let end = match self.parts.log.bounds(&topic, partition) {
+            Ok(bounds) => bounds.end,
+            Err(error @ LogError::Unreachable { .. }) => {
+                tracing::warn!(sink = self.sink, partition, %error, "the partition cannot be read; trying again");
+                std::thread::sleep(LOG_RETRY);
+                self.asked.insert(partition);
+                self.tell(FromLog::Assigned(Partition(partition)));
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let next = reached.next_offset.0;
         if next > end {
-            let topic = topic.to_string();
             return Err(SinkError::AheadOfLog { sink: self.sink, topic, partition, reached: next, end });
         }
         self.tell(FromLog::End(Partition(partition), end));
@@ -327,71 +340,13 @@ impl Intake {
     /// Reads on where the registry did not answer.
     fn read_stuck(&mut self) -> Result<(), SinkError> {
         let now = Instant::now();
-        for (partition, own) in &mut self.owned {
+        for (partition, own) in self.owned.iter_mut().filter(|_| !self.is_draining) {
             let Some((_, offset)) = own.stuck.take_if(|(at, _)| *at <= now) else { continue };
             self.member.start(*partition, offset)?;
-            if !self.is_holding && !self.is_draining {
+            if !self.is_holding {
                 self.member.resume(*partition)?;
             }
         }
         Ok(())
-    }
-
-    /// What is done now and then, and may fail without harm.
-    fn chores(&mut self) {
-        let now = Instant::now();
-        if now >= self.next_commit {
-            self.next_commit = now + COMMIT_INTERVAL;
-            self.commit_all();
-        }
-        if now >= self.next_end {
-            self.look_at_an_end(now);
-        }
-        if now >= self.next_controls
-            && let Some(follower) = &mut self.follower
-        {
-            self.next_controls = now + CONTROLS_INTERVAL;
-            match follower.catch_up() {
-                Ok(()) => {
-                    let is_paused = follower.is_paused();
-                    if is_paused != self.is_paused {
-                        self.is_paused = is_paused;
-                        self.tell(FromLog::Paused(is_paused));
-                    }
-                }
-                Err(error) => tracing::warn!(sink = self.sink, %error, "the controls cannot be read"),
-            }
-        }
-        if let Ok(heartbeat) = self.heartbeats.try_recv()
-            && let Some(controls) = self.controls()
-            && let Err(error) = controls.beat(&heartbeat)
-        {
-            tracing::warn!(sink = self.sink, %error, "the heartbeat was not written");
-        }
-    }
-
-    fn look_at_an_end(&mut self, now: Instant) {
-        let after = self.owned.range(self.looked_at.saturating_add(1)..).next();
-        let Some((partition, _)) = after.or_else(|| self.owned.first_key_value()) else { return };
-        self.looked_at = *partition;
-        let shares = u32::try_from(self.owned.len()).unwrap_or(u32::MAX);
-        self.next_end = now + ENDS_INTERVAL / shares;
-        match self.parts.log.bounds(&self.options.topics.decisions, *partition) {
-            Ok(bounds) => self.tell(FromLog::End(Partition(*partition), bounds.end)),
-            Err(error) => tracing::warn!(sink = self.sink, partition, %error, "the end cannot be looked at"),
-        }
-    }
-
-    fn commit_all(&mut self) {
-        let partitions: Vec<u32> = self.owned.keys().copied().collect();
-        partitions.into_iter().for_each(|partition| self.commit(partition));
-    }
-
-    fn commit(&mut self, partition: u32) {
-        let Some(own) = self.owned.get_mut(&partition) else { return };
-        if own.written > own.committed {
-            own.committed = own.written;
-            self.member.commit(partition, own.written);
-        }
     }
 }

@@ -25,6 +25,7 @@ mod numbering;
 mod portion;
 mod run;
 mod status;
+mod survey;
 mod target;
 mod writer;
 
@@ -33,4 +34,5 @@ pub use error::SinkError;
 pub use limits::SinkLimits;
 pub use run::{Runner, SinkHandle, SinkOptions, SinkParts, SinkTopics};
 pub use status::{PartitionStatus, SinkStatus};
+pub use survey::{Standing, SurveyError, survey};
 pub use target::{Arrival, Batch, Fault, Reached, Refused, Target, Verdict};

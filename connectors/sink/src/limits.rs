@@ -22,6 +22,10 @@ pub const CONTROLS_READ_BYTES_MAX: usize = 1_048_576;
 pub const HEARTBEATS_READ_RECORDS_MAX: u64 = 2_000;
 /// Largest value of a record of controls, in bytes.
 pub const CONTROL_VALUE_BYTES_MAX: usize = 65_536;
+/// Most dead letters of one sink and partition that a survey counts.
+pub const SURVEY_LETTERS_MAX: usize = 1_000_000;
+/// How long a survey waits for a record before the log counts as unreachable.
+pub const SURVEY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long dead letters may take to be stored before they are sent again.
 pub const LETTERS_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest detail of a fault that is kept in the status, in bytes.

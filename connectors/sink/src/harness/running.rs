@@ -1,7 +1,7 @@
 //! Laws about the runner with a target: restarts, metrics, memory, drain, pause.
 
 use super::rig::Rig;
-use super::sale::must;
+use super::sale::{SaleLog, must};
 use super::{Outcome, Subject};
 use crate::controls::Action;
 use crate::limits::SinkLimits;
@@ -50,7 +50,15 @@ pub(super) async fn metrics_say_what_was_done<S: Subject>(rig: &mut Rig<S>) -> O
         let said = status.partitions.get(&partition).map(|partition| partition.reached);
         assert_eq!(said, Some(rig.sale.end(partition)), "progress of partition {partition}");
     }
-    let target = rig.subject.open().await;
+    let mut target = rig.subject.open().await;
+    let topics = SaleLog::options(rig.subject.limits(), "one").topics;
+    let survey = must("the survey", crate::survey(&mut target, &log.parts(), &topics).await);
+    for (partition, standing) in (0..).zip(&survey) {
+        let found =
+            (standing.partition.0, standing.reached, standing.lag_records, standing.lag_ms, standing.letters);
+        assert_eq!(found, (partition, rig.sale.end(partition), 0, 0, 0), "the survey");
+    }
+    assert_eq!(survey.len(), rig.partitions().len(), "partitions of the survey");
     let controls = log.controls();
     loop {
         let beats = must("reading heartbeats", controls.heartbeats(target.name()));

@@ -1,6 +1,14 @@
 //! The harness on a target in memory, good and broken, and the runner through hours of outage.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "these are tests, and the table is their output"
+)]
+
 mod broken;
+mod contract;
+mod endings;
 mod memory;
 mod outage;
 
