@@ -4,6 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::mem;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -13,7 +14,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::EngineError;
 use crate::fetch::fetch;
-use crate::ffi::{Chdb, Connection, Statement};
+use crate::ffi::{Chdb, Connection, Statement, at_exit};
 use crate::http::{Front, router};
 use crate::limits::{REQUESTS_MAX, STATEMENTS_AT_ONCE_MAX, STOP_WAIT};
 use crate::run::{Shared, Work, run};
@@ -34,12 +35,12 @@ pub struct EngineOptions {
 
 /// A ClickHouse engine in this process, behind the HTTP protocol of a ClickHouse server on 127.0.0.1.
 ///
-/// There is one a process at a time. Dropping it stops it, as [`Engine::stop`] does.
+/// There is one a process at a time. Dropping it stops it, as [`Engine::stop`] does; so does the exit of the process.
 #[derive(Debug)]
 pub struct Engine {
     url: String,
     version: String,
-    parts: Option<Parts>,
+    stopped: bool,
 }
 
 /// What a stop takes apart.
@@ -54,43 +55,55 @@ struct Parts {
     /// Keeps the engine up while there are no requests, and cancels what does not end.
     keeper: Connection,
     folder_lock: File,
-    slot: Slot,
-}
-
-impl std::fmt::Debug for Parts {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Parts")
-    }
 }
 
 /// What of an engine there can be once a process only.
 struct Process {
-    running: bool,
     library: Option<&'static Chdb>,
+    state: State,
 }
 
-static PROCESS: Mutex<Process> = Mutex::new(Process { running: false, library: None });
+enum State {
+    Free,
+    Starting,
+    Running(Parts),
+    /// It is being stopped, or it could not be.
+    Stopping,
+}
+
+/// Statements run by this process.
+static STATEMENTS: AtomicU64 = AtomicU64::new(0);
+
+static PROCESS: Mutex<Process> = Mutex::new(Process { library: None, state: State::Free });
 
 fn process() -> MutexGuard<'static, Process> {
     PROCESS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The right to run the engine of this process.
-struct Slot;
-
-impl Slot {
-    fn take() -> Result<Self, EngineError> {
-        if mem::replace(&mut process().running, true) {
-            return Err(EngineError::AlreadyRunning);
-        }
-        Ok(Self)
+/// Ends the engine before the library's global objects go: its threads would use them still.
+extern "C" fn stop_at_exit() {
+    if let Err(error) = stop() {
+        tracing::warn!("{error}");
+        return;
+    }
+    let library = process().library;
+    if library.is_some_and(|library| !library.shut_down()) {
+        tracing::debug!("some threads of the ClickHouse engine run on");
     }
 }
 
-impl Drop for Slot {
-    fn drop(&mut self) {
-        process().running = false;
+/// Stops the engine of this process, if it runs.
+fn stop() -> Result<(), EngineError> {
+    let state = mem::replace(&mut process().state, State::Stopping);
+    match state {
+        State::Running(parts) => parts.stop()?,
+        other => {
+            process().state = other;
+            return Ok(());
+        }
     }
+    process().state = State::Free;
+    Ok(())
 }
 
 impl Engine {
@@ -100,48 +113,17 @@ impl Engine {
     /// # Errors
     /// When the library cannot be had, the folder or the port is taken or not ours, or this process has an engine.
     pub fn start(options: &EngineOptions) -> Result<Self, EngineError> {
-        let slot = Slot::take()?;
-        let chdb = library(options)?;
-        let folder = &options.folder;
-        fs::create_dir_all(folder).map_err(EngineError::file("create", folder))?;
-        let folder = &folder.canonicalize().map_err(EngineError::file("find", folder))?;
-        let folder_lock = lock(folder)?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port));
-        let refused = |source| EngineError::Listen { port: options.port, source };
-        let listener = listener.map_err(refused)?;
-        listener.set_nonblocking(true).map_err(refused)?;
-        let address = listener.local_addr().map_err(refused)?;
-        let mut keeper =
-            chdb.connect(folder).ok_or_else(|| EngineError::Open { folder: folder.to_owned() })?;
-        let version = ask(&mut keeper, "SELECT version()")?;
-        let timezone = ask(&mut keeper, "SELECT timezone()")?;
-        let runtime = Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(EngineError::file("start a runtime for", folder))?;
-
-        let (works, work) = bounded(REQUESTS_MAX);
-        let (ending, ended) = bounded(0);
-        let shared = Arc::new(Shared {
-            chdb,
-            folder: folder.to_owned(),
-            sessions: Sessions::default(),
-            runtime: runtime.handle().clone(),
-        });
-        for _ in 0..STATEMENTS_AT_ONCE_MAX {
-            start_thread(Arc::clone(&shared), work.clone(), ending.clone());
+        match &mut process().state {
+            state @ State::Free => *state = State::Starting,
+            State::Starting | State::Running(_) | State::Stopping => return Err(EngineError::AlreadyRunning),
         }
-        let front = Front {
-            works,
-            permits: Arc::new(Semaphore::new(REQUESTS_MAX)),
-            spool_folder: folder.to_owned(),
-            version: version.clone(),
-            timezone,
+        let started = start(options);
+        let (engine, state) = match started {
+            Ok((engine, parts)) => (Ok(engine), State::Running(parts)),
+            Err(error) => (Err(error), State::Free),
         };
-        let (stop, stopped) = oneshot::channel();
-        let (hang_up, hung_up) = oneshot::channel();
-        let front = thread::spawn(move || answer(runtime, listener, front, stopped, hung_up, ending));
-        let parts = Parts { stop, hang_up, front, ended, keeper, folder_lock, slot };
-        tracing::info!("ClickHouse {version} in {} answers on http://{address}", folder.display());
-        Ok(Self { url: format!("http://{address}"), version, parts: Some(parts) })
+        process().state = state;
+        engine
     }
 
     /// Where it answers: `http://127.0.0.1:PORT`.
@@ -162,13 +144,17 @@ impl Engine {
     /// # Errors
     /// When a statement ends not even then; the engine keeps its folder until the process ends.
     pub fn stop(mut self) -> Result<(), EngineError> {
-        self.parts.take().map_or(Ok(()), Parts::stop)
+        self.stopped = true;
+        stop()
     }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        if let Some(Err(error)) = self.parts.take().map(Parts::stop) {
+        // When `stop` was called, the engine that runs now is another one.
+        if !self.stopped
+            && let Err(error) = stop()
+        {
             tracing::warn!("{error}");
         }
     }
@@ -176,7 +162,7 @@ impl Drop for Engine {
 
 impl Parts {
     fn stop(self) -> Result<(), EngineError> {
-        let Self { stop, hang_up, front, ended, mut keeper, folder_lock, slot } = self;
+        let Self { stop, hang_up, front, ended, mut keeper, folder_lock } = self;
         drop(stop);
         if ended.recv_timeout(STOP_WAIT) == Err(RecvTimeoutError::Timeout) {
             tracing::warn!("statements are still under way: they are cancelled");
@@ -186,7 +172,7 @@ impl Parts {
             drop(hang_up);
             if ended.recv_timeout(STOP_WAIT) == Err(RecvTimeoutError::Timeout) {
                 // Closing the folder under a statement would be the end of the process.
-                mem::forget((keeper, folder_lock, slot));
+                mem::forget((keeper, folder_lock));
                 return Err(EngineError::StillRunning);
             }
         }
@@ -195,9 +181,53 @@ impl Parts {
         }
         // The folder is closed before another engine may have it.
         drop(keeper);
-        drop((folder_lock, slot));
+        drop(folder_lock);
         Ok(())
     }
+}
+
+fn start(options: &EngineOptions) -> Result<(Engine, Parts), EngineError> {
+    let chdb = library(options)?;
+    let folder = &options.folder;
+    fs::create_dir_all(folder).map_err(EngineError::file("create", folder))?;
+    let folder = &folder.canonicalize().map_err(EngineError::file("find", folder))?;
+    let folder_lock = lock(folder)?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port));
+    let refused = |source| EngineError::Listen { port: options.port, source };
+    let listener = listener.map_err(refused)?;
+    listener.set_nonblocking(true).map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
+    let mut keeper = chdb.connect(folder).ok_or_else(|| EngineError::Open { folder: folder.to_owned() })?;
+    let version = ask(&mut keeper, "SELECT version()")?;
+    let timezone = ask(&mut keeper, "SELECT timezone()")?;
+    at_exit(stop_at_exit);
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(EngineError::file("start a runtime for", folder))?;
+
+    let (works, work) = bounded(REQUESTS_MAX);
+    let (ending, ended) = bounded(0);
+    let shared = Arc::new(Shared {
+        chdb,
+        folder: folder.to_owned(),
+        sessions: Sessions::default(),
+        runtime: runtime.handle().clone(),
+    });
+    for _ in 0..STATEMENTS_AT_ONCE_MAX {
+        start_thread(Arc::clone(&shared), work.clone(), ending.clone());
+    }
+    let front = Front {
+        works,
+        permits: Arc::new(Semaphore::new(REQUESTS_MAX)),
+        spool_folder: folder.to_owned(),
+        version: version.clone(),
+        timezone,
+    };
+    let (stop, stopped) = oneshot::channel();
+    let (hang_up, hung_up) = oneshot::channel();
+    let front = thread::spawn(move || answer(runtime, listener, front, stopped, hung_up, ending));
+    let parts = Parts { stop, hang_up, front, ended, keeper, folder_lock };
+    tracing::info!("ClickHouse {version} in {} answers on http://{address}", folder.display());
+    Ok((Engine { url: format!("http://{address}"), version, stopped: false }, parts))
 }
 
 fn library(options: &EngineOptions) -> Result<&'static Chdb, EngineError> {
@@ -235,6 +265,11 @@ fn start_thread(shared: Arc<Shared>, works: Receiver<Work>, _ending: Sender<()>)
     thread::spawn(move || {
         for work in works {
             run(&shared, work);
+            // The engine makes global objects when it first needs them, and takes them down at exit, the youngest first,
+            // though its threads use them still. So our handler has to be younger than they are.
+            if (STATEMENTS.fetch_add(1, Ordering::Relaxed) + 1).is_power_of_two() {
+                at_exit(stop_at_exit);
+            }
         }
         drop(shared);
         drop(_ending);

@@ -20,8 +20,11 @@ type Params = (*const *const c_char, *const usize, *const *const c_char, *const 
 /// The functions of `chdb.h` that we use, by their names there without `chdb_`.
 struct Functions {
     set_signal_handlers_enabled: unsafe extern "C" fn(c_int),
+    shutdown: unsafe extern "C" fn() -> c_int,
     connect: unsafe extern "C" fn(c_int, *mut *mut c_char) -> *mut Handle,
     close_conn: unsafe extern "C" fn(*mut Handle),
+    classify_query:
+        unsafe extern "C" fn(Handle, *const c_char, usize, *const c_char, usize, *mut Analysis) -> c_int,
     query: unsafe extern "C" fn(
         Handle,
         *const c_char,
@@ -75,6 +78,24 @@ struct Functions {
     result_bytes_written: unsafe extern "C" fn(Handle) -> u64,
 }
 
+/// `chdb_query_analysis_v1`.
+#[repr(C)]
+struct Analysis {
+    struct_size: u32,
+    statement_count: u32,
+    flags: u32,
+    query_class: u32,
+}
+
+/// What a statement would do, as the engine's parser sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    ReadsOnly,
+    Writes,
+    /// It does not parse, or to something the engine has no class for.
+    Unknown,
+}
+
 /// The loaded library. It is never unloaded: its threads run as long as the process.
 pub(crate) struct Chdb {
     functions: Functions,
@@ -97,6 +118,12 @@ impl Chdb {
         Ok(Self { functions })
     }
 
+    /// Ends the engine's threads for good, once all connections are closed; says whether it did.
+    pub(crate) fn shut_down(&self) -> bool {
+        // SAFETY: takes nothing, may be called from any thread at any time, and does nothing while a connection is open.
+        unsafe { (self.functions.shutdown)() == 0 }
+    }
+
     /// A new connection with settings, parameters and temporary tables of its own; the first one opens the folder.
     pub(crate) fn connect(&'static self, folder: &Path) -> Option<Connection> {
         let path = format!("--path={}", folder.display());
@@ -107,15 +134,19 @@ impl Chdb {
         let connection = unsafe { (self.functions.connect)(2, pointers.as_mut_ptr()) };
         Some(Connection { chdb: self, connection: NonNull::new(connection)? })
     }
+}
 
-    /// The text a function returned, if it returned one.
-    ///
-    /// # Safety
-    /// `text` is null, or ends in NUL and stays unchanged during the call.
-    unsafe fn text(&self, text: *const c_char) -> Option<String> {
-        // SAFETY: as above.
-        (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
+/// The text a function returned, if it returned one that is not empty.
+///
+/// # Safety
+/// `text` is null, or ends in NUL and stays unchanged during the call.
+unsafe fn text(text: *const c_char) -> Option<String> {
+    if text.is_null() {
+        return None;
     }
+    // SAFETY: as above.
+    let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
+    (!text.is_empty()).then(|| text.into_owned())
 }
 
 impl Functions {
@@ -130,8 +161,10 @@ impl Functions {
         }
         find!(
             set_signal_handlers_enabled = c"chdb_set_signal_handlers_enabled",
+            shutdown = c"chdb_shutdown",
             connect = c"chdb_connect",
             close_conn = c"chdb_close_conn",
+            classify_query = c"chdb_classify_query_n",
             query = c"chdb_query_with_params_n",
             stream_query = c"chdb_stream_query_with_params_n",
             stream_fetch_result = c"chdb_stream_fetch_result",
@@ -151,6 +184,17 @@ impl Functions {
             result_rows_written = c"chdb_result_rows_written",
             result_bytes_written = c"chdb_result_bytes_written",
         )
+    }
+}
+
+/// Has `run` called when the process exits, before what was set up earlier is taken down.
+pub(crate) fn at_exit(run: extern "C" fn()) {
+    unsafe extern "C" {
+        fn atexit(run: extern "C" fn()) -> c_int;
+    }
+    // SAFETY: C's own function with C's own type; the callback takes nothing and is never unloaded.
+    if unsafe { atexit(run) } != 0 {
+        tracing::warn!("the ClickHouse engine cannot be stopped at the process's exit");
     }
 }
 
@@ -193,6 +237,32 @@ impl Connection {
     fn handle(&self) -> Handle {
         // SAFETY: the library wrote the handle there when it connected, and changes it only when it closes.
         unsafe { *self.connection.as_ptr() }
+    }
+
+    /// What `sql` would do; it is not run.
+    pub(crate) fn classify(&mut self, sql: &str) -> Class {
+        const READ_ONLY: u32 = 0;
+        const UNKNOWN: u32 = 4;
+        let struct_size = u32::try_from(size_of::<Analysis>()).unwrap_or_default();
+        let mut analysis = Analysis { struct_size, statement_count: 0, flags: 0, query_class: UNKNOWN };
+        // SAFETY: an open connection; the text comes with its length; no database, which may be null; and a struct of the
+        // size it states.
+        let state = unsafe {
+            (self.chdb.functions.classify_query)(
+                self.handle(),
+                sql.as_ptr().cast(),
+                sql.len(),
+                std::ptr::null(),
+                0,
+                &raw mut analysis,
+            )
+        };
+        match analysis.query_class {
+            _ if state != 0 => Class::Unknown,
+            READ_ONLY => Class::ReadsOnly,
+            UNKNOWN => Class::Unknown,
+            _ => Class::Writes,
+        }
     }
 
     /// Runs a statement to its end; the whole result is in memory.
@@ -273,11 +343,8 @@ pub(crate) struct Counts {
 impl Piece {
     fn checked(self) -> Result<Self, String> {
         // SAFETY: the result lives as long as `self`, and the text as long as the result.
-        let error = unsafe { self.chdb.text((self.chdb.functions.result_error)(self.result)) };
-        match error {
-            Some(error) if !error.is_empty() => Err(error),
-            _ => Ok(self),
-        }
+        let error = unsafe { text((self.chdb.functions.result_error)(self.result)) };
+        error.map_or(Ok(self), Err)
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -353,8 +420,7 @@ pub(crate) struct Insert<'c> {
 impl Insert<'_> {
     fn error(&self) -> Option<String> {
         // SAFETY: the stream lives as long as `self`, and the text as long as the stream.
-        let error = unsafe { self.chdb.text((self.chdb.functions.stream_insert_error)(self.stream)) };
-        error.filter(|error| !error.is_empty())
+        unsafe { text((self.chdb.functions.stream_insert_error)(self.stream)) }
     }
 
     pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<(), String> {

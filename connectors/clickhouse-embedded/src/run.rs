@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::body::Bytes;
+use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::compressed;
 use crate::exception::Exception;
-use crate::ffi::{Chdb, Connection, Counts, Statement};
+use crate::ffi::{Chdb, Class, Connection, Counts, Statement};
 use crate::limits::{INSERT_PIECE_BYTES, UNREAD_SECONDS_MAX, WHOLE_RESULT_BYTES_MAX};
 use crate::pieces::{Beginning, beginning};
 use crate::request::{Request, identifier, literal};
@@ -98,41 +99,46 @@ fn on_connection(
     answer: &mut Answer,
     connection: &mut Connection,
 ) -> Result<(), Exception> {
-    let whole = match &task {
-        Task::Query { sql, format, selects: true } => whole_result(request, sql, format.as_deref()),
-        _ => true,
+    let class = match &task {
+        Task::Insert { .. } => Class::Writes,
+        Task::Query { sql, .. } => connection.classify(sql),
     };
-    for sql in preparations(request, whole && matches!(task, Task::Query { selects: true, .. })) {
-        run_silently(connection, &sql)?;
+    if request.read_only && class == Class::Writes {
+        let what = "Cannot execute query in readonly mode: GET reads only, send it by POST";
+        return Err(Exception::new(164, "READONLY", what));
     }
-    match task {
+    let (sql, format, selects) = match task {
         Task::Insert { head, format, data } => {
-            insert(shared, request, answer, connection, &head, &format, data)
+            prepare(connection, request, false)?;
+            return insert(shared, request, answer, connection, &head, &format, data);
         }
-        Task::Query { sql, format, .. } => {
-            let format = format.as_deref().or(request.default_format.as_deref()).unwrap_or(FORMAT);
-            let statement = Statement { sql: &sql, format, params: &request.params };
-            match beginning(format) {
-                Some(beginning) if !whole => {
-                    stream(shared, request, answer, connection, statement, beginning)
-                }
-                _ => send_whole(shared, request, answer, connection, statement),
-            }
-        }
+        Task::Query { sql, format, selects } => (sql, format, selects),
+    };
+    let format = format.as_deref().or(request.default_format.as_deref()).unwrap_or(FORMAT);
+    let statement = Statement { sql: &sql, format, params: &request.params };
+    let beginning = beginning(format).filter(|_| !whole_result(request, &sql));
+    let beginning = match class {
+        // What is unknown must at least be a SELECT: nothing else can be had piece by piece.
+        Class::Unknown if request.read_only => Some(beginning.unwrap_or(Beginning::None)),
+        Class::ReadsOnly if selects => beginning,
+        _ => None,
+    };
+    prepare(connection, request, selects && beginning.is_none())?;
+    match beginning {
+        Some(beginning) => stream(shared, request, answer, connection, statement, beginning),
+        None => send_whole(shared, request, answer, connection, statement),
     }
 }
 
-/// Whether a SELECT's result must be complete before it is sent.
-fn whole_result(request: &Request, sql: &str, format: Option<&str>) -> bool {
+/// Whether the result must be complete before it is sent, whatever its format.
+fn whole_result(request: &Request, sql: &str) -> bool {
     // This setting puts a frame around a format that has none.
     const FRAME: &str = "output_format_json_array_of_rows";
-    let format = format.or(request.default_format.as_deref()).unwrap_or(FORMAT);
-    let framed = sql.contains(FRAME) || request.settings.iter().any(|(name, _)| name == FRAME);
-    request.whole || framed || beginning(format).is_none()
+    request.whole || sql.contains(FRAME) || request.settings.iter().any(|(name, _)| name == FRAME)
 }
 
-/// What has to run before the statement.
-fn preparations(request: &Request, limited: bool) -> Vec<String> {
+/// Runs what has to run before the statement.
+fn prepare(connection: &mut Connection, request: &Request, limited: bool) -> Result<(), Exception> {
     let mut sql: Vec<String> =
         request.database.iter().map(|name| format!("USE {}", identifier(name))).collect();
     let mut settings = request.settings.clone();
@@ -154,7 +160,7 @@ fn preparations(request: &Request, limited: bool) -> Vec<String> {
         // As a server does for GET: settings may still be changed, this one excepted.
         sql.push("SET readonly = 2".to_owned());
     }
-    sql
+    sql.iter().try_for_each(|sql| run_silently(connection, sql))
 }
 
 /// What brings a session's connection back to how it is.
@@ -162,14 +168,24 @@ fn what_undoes(connection: &mut Connection, request: &Request) -> Result<Vec<Str
     let own = ["max_result_bytes", "result_overflow_mode"].map(str::to_owned);
     let names = request.settings.iter().map(|(name, _)| name).chain(&own);
     let names: Vec<String> = names.map(|name| literal(name)).collect();
-    let sql = format!(
-        "SELECT concat('SET ', name, ' = ', if(changed, concat('''', replaceAll(replaceAll(value, '\\\\', '\\\\\\\\'), '''', '\\\\'''), ''''), 'DEFAULT')) FROM system.settings WHERE name IN ({}) UNION ALL SELECT concat('USE ', backQuote(currentDatabase()))",
-        names.join(", ")
-    );
-    let statement = Statement { sql: &sql, format: "JSONCompactEachRow", params: &[] };
-    let piece = connection.query(statement).map_err(|error| Exception::of_engine(&error))?;
-    let rows = serde_json::Deserializer::from_slice(piece.bytes()).into_iter::<[String; 1]>();
-    rows.map(|row| row.map(|[sql]| sql).map_err(|error| Exception::of_engine(&error.to_string()))).collect()
+    let sql =
+        format!("SELECT name, value, changed FROM system.settings WHERE name IN ({})", names.join(", "));
+    let settings = rows::<(String, String, u8)>(connection, &sql)?;
+    let settings = settings.iter().map(|(name, value, changed)| match changed {
+        0 => format!("SET {name} = DEFAULT"),
+        _ => format!("SET {name} = {}", literal(value)),
+    });
+    let databases = rows::<[String; 1]>(connection, "SELECT currentDatabase()")?;
+    let databases = databases.iter().map(|[name]| format!("USE {}", identifier(name)));
+    Ok(settings.chain(databases).collect())
+}
+
+/// The rows of a small result.
+fn rows<R: DeserializeOwned>(connection: &mut Connection, sql: &str) -> Result<Vec<R>, Exception> {
+    let statement = Statement { sql, format: "JSONCompactEachRow", params: &[] };
+    let result = connection.query(statement).map_err(|error| Exception::of_engine(&error))?;
+    let rows = serde_json::Deserializer::from_slice(result.bytes()).into_iter();
+    rows.map(|row| row.map_err(|error| Exception::of_engine(&error.to_string()))).collect()
 }
 
 fn run_silently(connection: &mut Connection, sql: &str) -> Result<(), Exception> {
@@ -245,7 +261,8 @@ fn stream(
         return Ok(());
     }
     while let Some(piece) = next(&mut rows)? {
-        let rows_only = piece.bytes().strip_prefix(names.as_slice()).unwrap_or(piece.bytes());
+        let all = piece.bytes();
+        let rows_only = all.strip_prefix(names.as_slice()).unwrap_or(all);
         if answer.send(shared, request, rows_only).is_err() {
             break;
         }

@@ -1,19 +1,22 @@
 //! Stopping, starting again, and what stands in the way of a start. All in one test: one process has one engine.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
-use clickhouse_embedded::{Engine, EngineError, EngineOptions, fetch};
+use clickhouse_embedded::{Engine, EngineError, EngineOptions};
 
+/// The answer's body.
 fn ask(engine: &Engine, sql: &str) -> String {
-    let mut stream = TcpStream::connect(engine.url().trim_start_matches("http://")).unwrap();
-    write!(stream, "POST / HTTP/1.0\r\nContent-Length: {}\r\n\r\n{sql}", sql.len()).unwrap();
-    let mut all = String::new();
-    stream.read_to_string(&mut all).unwrap();
-    all.split_once("\r\n\r\n").unwrap().1.to_owned()
+    let answer = || {
+        let mut stream = TcpStream::connect(engine.url().trim_start_matches("http://"))?;
+        write!(stream, "POST / HTTP/1.0\r\nContent-Length: {}\r\n\r\n{sql}", sql.len())?;
+        let mut all = String::new();
+        stream.read_to_string(&mut all)?;
+        std::io::Result::Ok(all)
+    };
+    let all = answer().unwrap_or_else(|error| panic!("{sql}: {error}"));
+    all.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or(all)
 }
 
 #[test]

@@ -1,11 +1,25 @@
 //! Rules about Rust files: documented, short, of short functions.
 
 use crate::Tree;
+use crate::tree::words;
 
 /// Most lines of a Rust file.
 const FILE_LINES_MAX: usize = 500;
 /// Most lines of a function, from `fn` to its closing brace.
 const FUNCTION_LINES_MAX: usize = 80;
+
+/// Where unsafe code may be: around C libraries. The rules themselves name it too.
+const UNSAFE: [&str; 3] =
+    ["connectors/order-log/src/kafka/", "connectors/clickhouse-embedded/src/ffi.rs", "pipelines/tidy/src/"];
+
+/// Unsafe code is where it is expected. The workspace denies it, so that whoever wants it has to name the lint.
+pub fn unsafe_has_its_places(tree: &Tree) -> Vec<String> {
+    tree.rust()
+        .filter(|(path, _)| !UNSAFE.iter().any(|place| path.starts_with(place)))
+        .filter(|(_, text)| words(text).any(|word| word == "unsafe_code"))
+        .map(|(path, _)| format!("{path}: unsafe code has no place here"))
+        .collect()
+}
 
 /// Every file below a `src` folder begins with a module doc.
 pub fn module_docs(tree: &Tree) -> Vec<String> {
@@ -87,6 +101,20 @@ mod tests {
         ]);
         let found = module_docs(&tree);
         assert!(found.len() == 1 && found[0].starts_with("a/src/b.rs"), "{found:?}");
+    }
+
+    #[test]
+    fn unsafe_code_elsewhere_is_found() {
+        let expects = "#![expect(unsafe_code, reason = \"x\")]";
+        let tree = Tree::of(&[
+            ("connectors/order-log/src/kafka/queue.rs", expects),
+            ("connectors/clickhouse-embedded/src/ffi.rs", expects),
+            ("connectors/clickhouse-embedded/src/run.rs", expects),
+        ]);
+        assert_eq!(
+            unsafe_has_its_places(&tree),
+            ["connectors/clickhouse-embedded/src/run.rs: unsafe code has no place here"]
+        );
     }
 
     #[test]

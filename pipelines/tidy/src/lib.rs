@@ -11,7 +11,7 @@ mod text;
 mod tree;
 
 pub use architecture::names_exist;
-pub use code::{files_are_short, functions_are_short, module_docs};
+pub use code::{files_are_short, functions_are_short, module_docs, unsafe_has_its_places};
 pub use dead::no_dead_files;
 pub use manifests::{
     dependencies_are_used, edges_allowed, lints_are_shared, pure_crates_stay_pure, strict_crates_ban,

@@ -33,6 +33,7 @@ rules!(
     module_docs,
     files_are_short,
     functions_are_short,
+    unsafe_has_its_places,
     no_dead_files,
     no_leftovers,
     no_machine_paths,

@@ -1,5 +1,6 @@
 //! The real engine, spoken to by the `clickhouse` crate and by a client as plain as `curl`. One process has one engine, so
 //! all tests of this file share it, each in a database of its own.
+#![expect(clippy::unwrap_used, reason = "the whole crate is a test")]
 
 mod client;
 mod million;

@@ -30,6 +30,17 @@ fn the_statement_comes_by_url_by_body_or_by_both() {
 }
 
 #[test]
+fn statements_that_only_begin_like_a_select_run_too() {
+    let name = database("begins_like");
+    run(&format!("CREATE TABLE {name}.t (a Int8) ENGINE = MergeTree ORDER BY a"));
+    assert_eq!(run(&format!("WITH 5 AS x INSERT INTO {name}.t SELECT x")), "");
+    assert_eq!(run(&format!("INSERT INTO {name}.t (a) (SELECT 2)")), "");
+    assert_eq!(run(&format!("(SELECT sum(a) FROM {name}.t) UNION ALL (SELECT 1)")).len(), 4);
+    assert!(run("EXPLAIN SYNTAX SELECT 1").starts_with("SELECT 1\n"));
+    assert!(run("SHOW DATABASES").contains(&name));
+}
+
+#[test]
 fn parameters_are_values_not_text() {
     let name = "it's \\ {a} ; DROP";
     let sql = "SELECT {name:String}, {count:UInt8} + 1";
@@ -41,7 +52,7 @@ fn parameters_are_values_not_text() {
         ("param_count", "41"),
         ("default_format", "JSONCompactEachRow"),
     ]);
-    assert_eq!(send("GET", &target, &[], b"").text(), format!("[\"{}\",42]\n", escaped));
+    assert_eq!(send("GET", &target, &[], b"").text(), format!("[\"{}\", 42]\n", escaped));
     let missing = send("GET", &path(&[("query", "SELECT {x:Int8}")]), &[], b"");
     assert_eq!(missing.header("x-clickhouse-exception-code"), Some("456"));
 }
@@ -118,11 +129,15 @@ fn get_changes_nothing() {
         format!("CREATE TABLE {name}.t (a Int8) ENGINE = Memory"),
         format!("DROP DATABASE {name}"),
         "SET readonly = 0".to_owned(),
+        format!("SELECT 1 INTO OUTFILE '{name}.csv'"),
+        format!("WITH 1 AS x INSERT INTO FUNCTION file('{name}.csv', 'CSV', 'a Int8') SELECT x"),
         format!("INSERT INTO FUNCTION file('{name}.csv', 'CSV', 'a Int8') VALUES (1)"),
     ] {
         let reply = send("GET", &path(&[("query", &sql)]), &[], b"");
         assert_eq!(reply.header("x-clickhouse-exception-code"), Some("164"), "{sql}: {}", reply.text());
     }
+    let wrong = send("GET", &path(&[("query", "SELEC 1")]), &[], b"");
+    assert_eq!((wrong.status, wrong.header("x-clickhouse-exception-code")), (400, Some("62")));
     let widened = path(&[("query", "SELECT 1"), ("readonly", "0")]);
     assert_eq!(send("GET", &widened, &[], b"").status, 200);
 }
@@ -166,11 +181,11 @@ fn an_error_behind_the_first_rows_is_marked() {
 
 #[test]
 fn large_results_come_piece_by_piece_or_are_refused() {
-    let sql = "SELECT number FROM numbers(40000000)";
+    let sql = "SELECT number FROM numbers(20000000)";
     let rows = send("POST", &path(&[("default_format", "RowBinaryWithNamesAndTypes")]), &[], sql.as_bytes());
     let names = b"\x01\x06number\x06UInt64";
     assert!(rows.body.starts_with(names));
-    assert_eq!(rows.body.len(), names.len() + 40_000_000 * 8);
+    assert_eq!(rows.body.len(), names.len() + 20_000_000 * 8);
     assert!(rows.body[names.len()..].chunks(8).zip(0_u64..).all(|(row, number)| row == number.to_le_bytes()));
     let whole = send("POST", &path(&[("default_format", "JSON")]), &[], sql.as_bytes());
     assert_eq!(whole.header("x-clickhouse-exception-code"), Some("396"), "{}", whole.status);
