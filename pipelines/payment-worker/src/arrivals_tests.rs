@@ -334,7 +334,7 @@ fn perform(sandbox: &Sandbox, call: &Call) -> Said {
         Err(Refused { status, kind, code, payment }) => {
             let verdict = classify(Refusal { status, kind, code });
             match payment {
-                Some(payment) if verdict == Verdict::Decline => Said::Payment(payment),
+                Some(payment) if verdict == Verdict::Decline => Said::Payment(*payment),
                 _ => Said::Fault(Fault::new(verdict, code)),
             }
         }

@@ -156,7 +156,7 @@ async fn answer<T>(
     }
     match done {
         Some(Ok(value)) => body(200, &write(&value)),
-        Some(Err(Refused { status, kind, code, payment })) => error(status, kind, code, payment.as_ref()),
+        Some(Err(Refused { status, kind, code, payment })) => error(status, kind, code, payment.as_deref()),
         None => {
             tokio::time::sleep(Duration::from_secs(LOST_ANSWER_SECS)).await;
             error(504, "api_error", "", None)

@@ -89,13 +89,20 @@ struct Inner {
 #[derive(Default)]
 struct Book {
     payments: BTreeMap<String, Payment>,
+    by_order: BTreeMap<OrderId, Vec<String>>,
     /// Key to payment.
     keys: BTreeMap<OrderId, (String, MinorUnits)>,
     /// How often each call of an order came.
     calls: BTreeMap<(OrderId, &'static str), u64>,
     callbacks: Vec<SentCallback>,
-    sent: u64,
     is_down: bool,
+}
+
+impl Book {
+    fn enter(&mut self, payment: Payment) {
+        self.by_order.entry(payment.order.unwrap_or_default()).or_default().push(payment.id.clone());
+        self.payments.insert(payment.id.clone(), payment);
+    }
 }
 
 /// A refusal in the words of the API, and the payment it shows.
@@ -104,7 +111,7 @@ pub(crate) struct Refused {
     pub(crate) status: u16,
     pub(crate) kind: &'static str,
     pub(crate) code: &'static str,
-    pub(crate) payment: Option<Payment>,
+    pub(crate) payment: Option<Box<Payment>>,
 }
 
 type Done<T> = Result<T, Refused>;
@@ -161,7 +168,7 @@ impl Sandbox {
     /// Puts a payment in the book that nobody of ours asked for, and calls back about it.
     pub fn plant(&self, payment: Payment) {
         self.0.announce(&mut self.book(), &payment);
-        self.book().payments.insert(payment.id.clone(), payment);
+        self.book().enter(payment);
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -249,8 +256,8 @@ impl Sandbox {
 
     pub(crate) fn look_up_now(&self, order: OrderId) -> (Duration, Option<Done<Vec<Payment>>>) {
         self.call(order, "look up", |_, book| {
-            let of_order = |payment: &&Payment| payment.order == Some(order);
-            Ok(book.payments.values().filter(of_order).cloned().collect())
+            let ids = book.by_order.get(&order).into_iter().flatten();
+            Ok(ids.filter_map(|id| book.payments.get(id).cloned()).collect())
         })
     }
 
@@ -298,8 +305,9 @@ impl Inner {
             () => PaymentState::Authorised,
         };
         let other = MinorUnits::from(rolls("other amount", faults.other_amount));
+        let before = book.by_order.get(&charge.order).map_or(0, Vec::len);
         let payment = Payment {
-            id: format!("pi_{}_{}", charge.order, book.payments.len()),
+            id: format!("pi_{}_{before}", charge.order),
             order: Some(charge.order),
             sku: Some(charge.sku),
             state,
@@ -309,7 +317,7 @@ impl Inner {
             refunded: 0,
             created: (self.options.clock)(),
         };
-        book.payments.insert(payment.id.clone(), payment.clone());
+        book.enter(payment.clone());
         if !rolls("forgotten", faults.forgotten) {
             book.keys.insert(charge.order, (payment.id.clone(), charge.amount));
         }
@@ -328,7 +336,7 @@ impl Inner {
             status: 400,
             kind: "invalid_request_error",
             code,
-            payment: Some(payment.clone()),
+            payment: Some(Box::new(payment.clone())),
         })?;
         let payment = payment.clone();
         self.announce(book, &payment);
@@ -349,8 +357,7 @@ impl Inner {
     }
 
     fn announce(&self, book: &mut Book, payment: &Payment) {
-        book.sent += 1;
-        let (order, count) = (payment.order.unwrap_or_default(), book.sent);
+        let order = payment.order.unwrap_or_default();
         let kind = match payment.state {
             PaymentState::Pending => "processing",
             PaymentState::Authorised => "amount_capturable_updated",
@@ -365,7 +372,7 @@ impl Inner {
             return;
         }
         let body = serde_json::json!({
-            "id": format!("evt_{count}"),
+            "id": format!("evt_{}_{name}", payment.id),
             "type": format!("payment_intent.{kind}"),
             "created": payment.created.0 / 1_000,
             "data": {"object": write_payment(payment)},
@@ -387,11 +394,11 @@ fn missing() -> Refused {
 }
 
 fn declined(payment: Payment) -> Refused {
-    Refused { status: 402, kind: "card_error", code: "card_declined", payment: Some(payment) }
+    Refused { status: 402, kind: "card_error", code: "card_declined", payment: Some(Box::new(payment)) }
 }
 
 /// The answer in time, or the fault of one that was lost or refused.
-async fn answer<T>((delay, done): (Duration, Option<Done<T>>)) -> Result<T, (Fault, Option<Payment>)> {
+async fn answer<T>((delay, done): (Duration, Option<Done<T>>)) -> Result<T, (Fault, Option<Box<Payment>>)> {
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
@@ -407,7 +414,7 @@ async fn answer<T>((delay, done): (Duration, Option<Done<T>>)) -> Result<T, (Fau
 
 async fn one(done: (Duration, Option<Done<Payment>>)) -> Answer<Payment> {
     match answer(done).await {
-        Err((fault, Some(payment))) if fault.verdict == Verdict::Decline => Ok(payment),
+        Err((fault, Some(payment))) if fault.verdict == Verdict::Decline => Ok(*payment),
         other => other.map_err(|(fault, _)| fault),
     }
 }

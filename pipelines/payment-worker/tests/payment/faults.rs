@@ -13,6 +13,9 @@ fn every_hold_is_paid_for_when_nothing_goes_wrong() {
     let shop = Shop::open(LONG_MS);
     let sandbox = sandbox(1, SandboxFaults::default());
     let handle = shop.pay(sandbox.clone());
+    until("the partitions are restored", || {
+        handle.status().partitions.len() == 2 && handle.status().is_idle()
+    });
     shop.place(1..201);
     shop.settled(200, &handle);
     let takings = shop.check(&sandbox);

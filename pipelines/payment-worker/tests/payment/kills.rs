@@ -42,7 +42,10 @@ fn child() {
             std::process::abort();
         }
     });
-    let handle = PaymentWorker::start(&parts, &options(), provider(address, "sk_test")).unwrap();
+    let mut options = options();
+    // Few at once, so that it takes a while.
+    options.limits.calls_max = 3;
+    let handle = PaymentWorker::start(&parts, &options, provider(address, "sk_test")).unwrap();
     shop.settled(ORDERS, &handle);
     handle.drain().unwrap();
     shop.stop_deciding();
@@ -87,6 +90,7 @@ fn run(seed: u64, kills: impl Fn(u64) -> (u64, Option<Duration>)) {
         lost: 30,
         turned_away: 100,
         forgotten: 300,
+        delay_ms: (8, 8),
         ..SandboxFaults::default()
     };
     let sandbox = sandbox(seed, faults);
@@ -118,7 +122,7 @@ fn dying_at_any_moment_of_the_work_takes_nothing_twice_and_keeps_nothing() {
 #[test]
 fn being_killed_at_any_time_takes_nothing_twice_and_keeps_nothing() {
     run(43, |life| match life {
-        1..=12 => (u64::MAX, Some(Duration::from_millis(60 + life * 37 % 200))),
+        1..=12 => (u64::MAX, Some(Duration::from_millis(30 + life * 37 % 120))),
         _ => (u64::MAX, None),
     });
 }

@@ -1,7 +1,6 @@
 //! Callbacks: what nobody asked for, what nobody had in hand, what cannot be given back.
 
 use order_codec::{DeadLetterReason, Stage};
-use order_log::Log;
 use order_model::{Command, PaymentId, PaymentResult};
 use order_model::{Currency, OrderEventKind, OrderId, RejectReason, Settle};
 use payment_worker::{Payment, PaymentHandle, PaymentState, PaymentWorker, Sandbox, SandboxFaults, Taken};
