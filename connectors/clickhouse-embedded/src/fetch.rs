@@ -84,6 +84,14 @@ pub struct Progress {
 /// # Errors
 /// When there is no library for this platform, no npm, no network, no space; the error says what to do.
 pub fn fetch(cache: Option<&Path>, progress: &mut dyn FnMut(Progress)) -> Result<PathBuf, EngineError> {
+    fetch_by("npm", cache, progress)
+}
+
+fn fetch_by(
+    npm: &str,
+    cache: Option<&Path>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<PathBuf, EngineError> {
     let package = package_here()?;
     let cache = cache.map_or_else(cache_folder, |folder| Ok(folder.to_owned()))?;
     let folder = cache.join(format!("chdb-{LIBRARY_VERSION}-{}-{}", package.os, package.arch));
@@ -96,7 +104,7 @@ pub fn fetch(cache: Option<&Path>, progress: &mut dyn FnMut(Progress)) -> Result
     let lock = File::create(&lock_path).map_err(EngineError::file("open", &lock_path))?;
     lock.lock().map_err(EngineError::file("lock", &lock_path))?;
     if !library.is_file() {
-        package.bring(&cache, &folder, progress)?;
+        package.bring(npm, &cache, &folder, progress)?;
     }
     Ok(library)
 }
@@ -113,6 +121,7 @@ fn package_here() -> Result<&'static Package, EngineError> {
 impl Package {
     fn bring(
         &self,
+        npm: &str,
         cache: &Path,
         folder: &Path,
         progress: &mut dyn FnMut(Progress),
@@ -127,7 +136,7 @@ impl Package {
         let work = tempfile::tempdir_in(cache).map_err(EngineError::file("create a folder in", cache))?;
         let modules = work.path().join("node_modules");
         self.write_manifests(work.path())?;
-        let mut npm = self.start_npm(work.path())?;
+        let mut npm = self.start(npm, work.path())?;
         let ended = loop {
             if let Some(ended) = npm.try_wait().map_err(EngineError::file("wait for", Path::new("npm")))? {
                 break ended;
@@ -166,11 +175,11 @@ impl Package {
         Ok(())
     }
 
-    fn start_npm(&self, work: &Path) -> Result<Child, EngineError> {
+    fn start(&self, npm: &str, work: &Path) -> Result<Child, EngineError> {
         let log_path = work.join("npm.log");
         let log = File::create(&log_path).map_err(EngineError::file("create", &log_path))?;
         // A cache of its own: the user's would keep the archive, which nobody needs again.
-        Command::new("npm")
+        Command::new(npm)
             .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"])
             .args(["--cache", "npm-cache"])
             .current_dir(work)
@@ -208,4 +217,49 @@ fn size_of_files(folder: &Path) -> u64 {
 fn last_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines.get(lines.len().saturating_sub(NPM_LINES_IN_ERROR_MAX)..).unwrap_or_default().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fails(npm: &str) -> (EngineError, usize) {
+        let cache = tempfile::tempdir().unwrap();
+        let error = fetch_by(npm, Some(cache.path()), &mut |_| {}).unwrap_err();
+        let left = fs::read_dir(cache.path())
+            .unwrap()
+            .filter(|entry| entry.as_ref().is_ok_and(|entry| entry.file_name() != "chdb.lock"));
+        (error, left.count())
+    }
+
+    #[test]
+    fn without_npm_the_error_says_what_to_do() {
+        let (error, left) = fails("no-such-npm");
+        assert!(matches!(error, EngineError::NoNpm { .. }), "{error}");
+        assert!(error.to_string().contains("demo --no-analytics"), "{error}");
+        assert_eq!(left, 0);
+    }
+
+    #[test]
+    fn a_fetch_that_fails_leaves_nothing_and_says_what_to_do() {
+        // One says that it failed; the other says that it did its work, and did not.
+        for npm in ["false", "true"] {
+            let (error, left) = fails(npm);
+            assert!(matches!(error, EngineError::Fetch { .. }), "{error}");
+            assert!(error.to_string().contains("check the network"), "{error}");
+            assert_eq!(left, 0, "{npm}");
+        }
+    }
+
+    #[test]
+    fn a_library_in_the_cache_needs_no_npm() {
+        let cache = tempfile::tempdir().unwrap();
+        let package = package_here().unwrap();
+        let folder = cache.path().join(format!("chdb-{LIBRARY_VERSION}-{}-{}", package.os, package.arch));
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join(package.library), "").unwrap();
+        let library =
+            fetch_by("no-such-npm", Some(cache.path()), &mut |_| panic!("nothing to fetch")).unwrap();
+        assert_eq!(library, folder.join(package.library));
+    }
 }

@@ -7,6 +7,9 @@
 //! Promised:
 //! - A statement that was answered with success is in the folder, and all its rows are. The engine gets an INSERT's data when
 //!   the client has sent all of them: one that breaks off inserts nothing.
+//!   Data never stand in the statement's own text: the engine loses rows then, without an error. They go by its insert stream,
+//!   and a test counts a million rows by each way.
+//! - When the disk is full, INSERTs are refused with code 243; what was answered stays, and the engine goes on answering.
 //! - Requests are strangers to one another (settings, database, temporary tables), unless they name the same session.
 //! - Memory is bounded by [`limits`], whatever clients send or fail to read; what is too much is refused with an error that
 //!   says so.
