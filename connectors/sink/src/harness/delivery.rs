@@ -135,6 +135,20 @@ pub(super) async fn a_late_zombie_changes_nothing<S: Subject>(rig: &mut Rig<S>) 
     }
     rig.assert_contents("after two zombies").await;
     rig.assert_all_reached("after two zombies").await;
+    // Two that write at the same moment, one a step behind the other.
+    rig.fresh().await;
+    let (mut zombie, mut owner) = (rig.subject.open().await, rig.subject.open().await);
+    for partition in rig.partitions() {
+        let batches = rig.sale.batches(partition, 0, usize::MAX, 33);
+        let behind = std::iter::once(None).chain(batches.iter().map(Some));
+        for (batch, behind) in batches.iter().zip(behind) {
+            let (batch, behind) = (std::slice::from_ref(batch), behind.map_or(&[][..], std::slice::from_ref));
+            tokio::join!(write(&mut owner, batch), write(&mut zombie, behind));
+            tokio::join!(advance(&mut owner, batch), advance(&mut zombie, behind));
+        }
+    }
+    rig.assert_contents("beside a zombie").await;
+    rig.assert_all_reached("beside a zombie").await;
     Outcome::Kept
 }
 

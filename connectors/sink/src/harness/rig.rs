@@ -172,6 +172,9 @@ pub(super) async fn reached(target: &mut impl Target, partition: u32) -> Reached
 /// Writes batches, as often as it takes.
 pub(super) async fn write(target: &mut impl Target, batches: &[Batch]) {
     for _ in 0..TRIES_MAX {
+        if batches.is_empty() {
+            return;
+        }
         match target.write(batches).await {
             Ok(refused) => {
                 assert!(refused.is_empty(), "nothing was to be refused: {refused:?}");
@@ -187,6 +190,9 @@ pub(super) async fn write(target: &mut impl Target, batches: &[Batch]) {
 pub(super) async fn advance(target: &mut impl Target, batches: &[Batch]) {
     let progress = progress_of(batches);
     for _ in 0..TRIES_MAX {
+        if batches.is_empty() {
+            return;
+        }
         match target.advance(&progress).await {
             Ok(()) => return,
             Err(fault) => bear(fault).await,

@@ -9,8 +9,10 @@
 mod broken;
 mod contract;
 mod endings;
+mod kafka;
 mod memory;
 mod outage;
+mod registry;
 
 use memory::Memory;
 
