@@ -31,7 +31,7 @@ pub const SESSION_IDLE_SECONDS: u64 = 60;
 /// Longest a client may ask an unused session to be kept, in seconds.
 pub const SESSION_IDLE_SECONDS_MAX: u64 = 3_600;
 /// How long a stop waits for statements under way; then it cancels them, and waits as long again.
-pub const STOP_WAIT: Duration = Duration::from_secs(10);
+pub const STOP_WAIT: Duration = Duration::from_secs(5);
 /// How often the size of a growing download is looked at.
 pub const PROGRESS_STEP: Duration = Duration::from_millis(200);
 /// Lines of npm's own words that an error repeats.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use clickhouse_embedded::{Engine, EngineError, EngineOptions};
 
@@ -50,6 +51,27 @@ fn an_engine_stops_and_starts_and_says_what_is_in_its_way() {
     let error = Engine::start(&EngineOptions { port, ..other.clone() }).unwrap_err();
     assert!(matches!(error, EngineError::Listen { .. }), "{error}");
     drop(taken);
+
+    let held = fs::File::create(other.folder.join("in-use.lock")).unwrap();
+    held.lock().unwrap();
+    let error = Engine::start(&other).unwrap_err();
+    assert!(matches!(error, EngineError::FolderInUse { .. }), "{error}");
+    drop(held);
+
+    // A statement that does not end is cancelled, so that the engine can stop.
+    let engine = Engine::start(&other).unwrap();
+    let slow = "SELECT sum(s) FROM (SELECT sleepEachRow(1) AS s FROM numbers(600)) SETTINGS max_block_size = 1, function_sleep_max_microseconds_per_block = 0";
+    let mut client = TcpStream::connect(engine.url().trim_start_matches("http://")).unwrap();
+    write!(client, "POST / HTTP/1.0\r\nContent-Length: {}\r\n\r\n{slow}", slow.len()).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while ask(&engine, "SELECT count() FROM system.processes WHERE query LIKE '%numbers(600)%'") != "2\n" {
+        assert!(Instant::now() < deadline, "the slow statement was not seen");
+    }
+    engine.stop().unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert!(!answer.contains("200 OK"), "{answer}");
+    drop(Engine::start(&other).unwrap());
 
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
