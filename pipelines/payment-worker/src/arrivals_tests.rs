@@ -412,4 +412,5 @@ fn other_payments_two_things_happening() {
     all_of("pending", only(&|faults| faults.pending = 1_000), 2);
     all_of("forgotten", only(&|faults| faults.forgotten = 1_000), 2);
     all_of("another amount", only(&|faults| faults.other_amount = 1_000), 2);
+    all_of("short", only(&|faults| faults.short = 1_000), 2);
 }

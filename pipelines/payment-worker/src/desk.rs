@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 use order_log::{LogError, LogReader, Polled, RecordBatch};
@@ -157,13 +157,17 @@ impl Desk {
                 self.publish()?;
                 return Ok(());
             }
-            if let Some(polled) = self.member.poll(DESK_WAIT)? {
+            // Where answers are due, they are what is waited for.
+            let expects_answers = self.calling > 0;
+            let polled = self.member.poll(if expects_answers { Duration::ZERO } else { DESK_WAIT })?;
+            let is_quiet = polled.is_none();
+            if let Some(polled) = polled {
                 self.take(polled, is_draining)?;
             }
             self.begin_assigned()?;
             self.catch_up()?;
             self.take_callbacks()?;
-            self.take_returns()?;
+            self.take_returns(expects_answers && is_quiet)?;
             self.take_findings();
             self.wake()?;
             self.work()?;

@@ -30,8 +30,10 @@ pub struct SandboxFaults {
     pub slow: u64,
     /// Authorisations of which the key is forgotten at once, so that a repeat would be a second payment.
     pub forgotten: u64,
-    /// Orders of which another amount is taken than was asked for.
+    /// Orders of which another amount is set aside than was asked for.
     pub other_amount: u64,
+    /// Orders of which less is taken than was set aside.
+    pub short: u64,
     /// Callbacks sent twice.
     pub repeated: u64,
     /// Callbacks never sent.
@@ -212,7 +214,10 @@ impl Sandbox {
         self.call(self.order_of(id), "capture", |inner, book| {
             inner.change(book, id, |payment| match payment.state {
                 PaymentState::Authorised => {
-                    (payment.state, payment.captured) = (PaymentState::Captured, payment.amount);
+                    let order = payment.order.unwrap_or_default();
+                    let is_short = inner.rolls(order, "payment", 0, "short", inner.options.faults.short);
+                    payment.state = PaymentState::Captured;
+                    payment.captured = payment.amount - MinorUnits::from(is_short);
                     Ok(())
                 }
                 _ => Err("payment_intent_unexpected_state"),

@@ -6,7 +6,7 @@ use crate::desk::{Desk, Found, State, Who, queue};
 use crate::dossier::{Call, Said, Standing, Step};
 use crate::error::PaymentError;
 use crate::hands::{Errand, Return};
-use crate::limits::CALLS_MAX;
+use crate::limits::{CALLS_MAX, DESK_WAIT};
 use crate::provider::{Payment, Verdict, closed_id};
 use crate::worker::Moment;
 
@@ -138,15 +138,20 @@ impl Desk {
         Ok(())
     }
 
-    /// Takes in what the provider said.
-    pub(crate) fn take_returns(&mut self) -> Result<(), PaymentError> {
-        while let Ok(Return { who, call, said }) = self.returns.try_recv() {
+    /// Takes in what the provider said; `may_wait`: nothing else is to be done meanwhile.
+    pub(crate) fn take_returns(&mut self, may_wait: bool) -> Result<(), PaymentError> {
+        let mut next = match may_wait {
+            true => self.returns.recv_timeout(DESK_WAIT).ok(),
+            false => self.returns.try_recv().ok(),
+        };
+        while let Some(Return { who, call, said }) = next {
             self.calling = self.calling.saturating_sub(1);
             self.note(&said)?;
             match who {
                 Who::Order(partition, order) => self.returned(partition, order, &call, said)?,
                 Who::Stray(id) => self.stray_returned(id, said)?,
             }
+            next = self.returns.try_recv().ok();
         }
         Ok(())
     }

@@ -37,6 +37,7 @@ fn a_provider_that_does_everything_wrong_takes_no_money_twice() {
             slow: 100,
             forgotten: 500,
             other_amount: 0,
+            short: 0,
             repeated: 300,
             unsent: 200,
             reordered: 300,
@@ -72,6 +73,19 @@ fn another_amount_than_asked_for_buys_nothing() {
     shop.check(&sandbox);
     assert_eq!(shop.count(OrderEventKind::Declined), 10);
     assert_eq!(sandbox.takings().taken, 0, "what is set aside wrongly is given up, not taken");
+}
+
+#[test]
+fn less_than_was_asked_for_is_given_back_and_the_hold_is_not_charged_again() {
+    let shop = Shop::open(800);
+    let sandbox = sandbox(3, SandboxFaults { short: 1_000, ..SandboxFaults::default() });
+    let handle = shop.pay(sandbox.clone());
+    shop.place(1..11);
+    shop.settled(10, &handle);
+    let takings = shop.check(&sandbox);
+    assert_eq!((takings.captures, shop.refunds(RejectReason::AmountDiffers)), (10, 10));
+    assert_eq!(shop.count(OrderEventKind::Expired), 10);
+    handle.drain().unwrap();
 }
 
 #[test]
