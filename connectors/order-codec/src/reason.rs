@@ -89,6 +89,8 @@ listed! {
     SinkClickhouse = 4, "sink-clickhouse";
     /// On the way from `decisions` to people.
     SinkPush = 5, "sink-push";
+    /// While money was being taken or given back.
+    Payment = 6, "payment";
 }
 
 impl Stage {
