@@ -141,6 +141,12 @@ impl<T: Target> Writer<T> {
         if self.is_paused() {
             return Next::Wait(wake);
         }
+        // A partition that is new goes before a backlog of the others, which may last for hours.
+        let ask = self.asking.iter().min_by_key(|(_, asking)| asking.not_before);
+        let ask = ask.filter(|_| self.drain_until.is_none());
+        if let Some((partition, _)) = ask.filter(|(_, asking)| asking.not_before <= now) {
+            return Next::Ask(*partition);
+        }
         let due = match &self.flush {
             Some(flush) => Some(flush.not_before),
             None if self.is_drained && !self.gathered.is_empty() => Some(now),
@@ -149,12 +155,8 @@ impl<T: Target> Writer<T> {
         if due.is_some_and(|due| due <= now) {
             return if self.flush.is_some() { Next::Step } else { Next::Begin };
         }
-        let ask = self.asking.iter().min_by_key(|(_, asking)| asking.not_before);
-        match ask.filter(|_| self.drain_until.is_none()) {
-            Some((partition, asking)) if asking.not_before <= now => Next::Ask(*partition),
-            Some((_, asking)) => Next::Wait(due.unwrap_or(wake).min(wake).min(asking.not_before)),
-            None => Next::Wait(due.unwrap_or(wake).min(wake)),
-        }
+        let ask_at = ask.map(|(_, asking)| asking.not_before);
+        Next::Wait([due, ask_at].into_iter().flatten().fold(wake, Instant::min))
     }
 
     fn is_idle(&self) -> bool {

@@ -24,15 +24,15 @@ pub(super) async fn a_lost_reply_writes_nothing_twice<S: Subject>(rig: &mut Rig<
 
 /// The whole sale goes through while the storage fails, then again from the start by hand.
 async fn survives<S: Subject>(rig: &mut Rig<S>, fault: Injected) -> Outcome {
+    let (driven, mut target) = (rig.subject.open().await, rig.subject.open().await);
     if let Err(outcome) = rig.inject(fault) {
         return outcome;
     }
     let log = rig.log();
-    let mut runner = rig.start(&log).await;
+    let mut runner = Rig::<S>::run(driven, &log, rig.subject.limits(), "one");
     runner.reaches(&rig.ends()).await;
     runner.drain().await;
     rig.assert_contents(&format!("through {fault:?}")).await;
-    let mut target = rig.subject.open().await;
     for partition in rig.partitions() {
         super::rig::write(&mut target, &rig.sale.batches(partition, 0, usize::MAX, 60)).await;
     }
@@ -67,15 +67,16 @@ pub(super) async fn an_outage_of_hours_loses_nothing<S: Subject>(rig: &mut Rig<S
 }
 
 pub(super) async fn what_is_refused_is_a_dead_letter<S: Subject>(rig: &mut Rig<S>) -> Outcome {
+    let target = rig.subject.open().await;
+    let sink = target.name();
     if let Err(outcome) = rig.inject(Injected::Refuse) {
         return outcome;
     }
     let log = rig.log();
-    let mut runner = rig.start(&log).await;
+    let mut runner = Rig::<S>::run(target, &log, rig.subject.limits(), "one");
     runner.reaches(&rig.ends()).await;
     let status = runner.drain().await;
     assert!(status.refused > 0, "nothing was refused");
-    let target = rig.subject.open().await;
     let mut letters = 0;
     for partition in rig.partitions() {
         let records = log.records(partition);
@@ -83,7 +84,7 @@ pub(super) async fn what_is_refused_is_a_dead_letter<S: Subject>(rig: &mut Rig<S
             letters += 1;
             let at = usize::try_from(letter.offset).unwrap_or(usize::MAX);
             let record = records.get(at).unwrap_or_else(|| panic!("a letter about no record: {letter:?}"));
-            assert_eq!(Some(letter.stage), Stage::of_sink(target.name()), "the stage");
+            assert_eq!(Some(letter.stage), Stage::of_sink(sink), "the stage");
             assert_eq!(letter.reason, DeadLetterReason::Refused, "the reason");
             assert!(!letter.detail.is_empty(), "the letter does not say why");
             assert_eq!((letter.partition, &*letter.topic), (partition, "decisions"), "the place");

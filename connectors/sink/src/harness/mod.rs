@@ -74,7 +74,8 @@ pub trait Subject {
     /// Turns to storage that is empty and does not fail. What was opened before stays with the storage of then.
     fn fresh(&mut self) -> impl Future<Output = ()>;
 
-    /// A target on the present storage that shares nothing else with those opened before: another process.
+    /// A target on the present storage that shares nothing else with those opened before: another process. Is not
+    /// asked for while the storage is out, halts or turns requests away.
     fn open(&self) -> impl Future<Output = Self::Target>;
 
     /// What lies in the present storage, whether or not it fails just now.

@@ -93,6 +93,11 @@ impl<S: Subject> Rig<S> {
 
     pub(super) async fn start_with(&self, log: &SaleLog, limits: SinkLimits, instance: &str) -> Started {
         let target = self.subject.open().await;
+        Self::run(target, log, limits, instance)
+    }
+
+    /// Starts a runner with a target that was opened before.
+    pub(super) fn run(target: S::Target, log: &SaleLog, limits: SinkLimits, instance: &str) -> Started {
         let made = Runner::new(target, log.parts(), SaleLog::options(limits, instance));
         let (runner, handle) = must("making the runner", made);
         Started { handle, task: tokio::spawn(runner.run()) }

@@ -2,7 +2,7 @@
 
 use super::rig::Rig;
 use super::sale::{SaleLog, must};
-use super::{Outcome, Subject};
+use super::{Injected, Outcome, Subject};
 use crate::controls::Action;
 use crate::limits::SinkLimits;
 use crate::target::{Reached, Target};
@@ -152,8 +152,14 @@ pub(super) async fn two_runners_share_the_partitions<S: Subject>(rig: &mut Rig<S
     let limits = rig.subject.limits();
     let mut one = rig.start_with(&log, limits, "one").await;
     one.until(|status| status.rows > 20).await;
-    // The second joins in the middle, and the first leaves later: partitions move twice.
-    let mut two = rig.start_with(&log, limits, "two").await;
+    // The second joins in the middle, in an outage if there can be one, and the first leaves later: partitions move
+    // twice.
+    let target = rig.subject.open().await;
+    rig.subject.inject(Some(Injected::Outage));
+    let mut two = Rig::<S>::run(target, &log, limits, "two");
+    let all = rig.partitions().len();
+    one.until(|status| status.partitions.len() < all).await;
+    rig.subject.inject(None);
     two.until(|status| !status.partitions.is_empty()).await;
     let first = one.drain().await;
     two.reaches(&rig.ends()).await;

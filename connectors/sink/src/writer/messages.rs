@@ -75,9 +75,12 @@ impl<T: Target> Writer<T> {
             freed += flush.drop_partition(partition);
         }
         self.flush = self.flush.take().filter(|flush| !flush.progress.is_empty());
+        // A fault that nothing waits for any more is over.
+        let is_waiting = self.flush.is_some() || !self.asking.is_empty();
         self.free(freed);
         self.lines.status.send_modify(|status| {
             status.partitions.remove(&partition.0);
+            status.fault = status.fault.take().filter(|_| is_waiting);
         });
     }
 
