@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::ExitCode;
 use crate::commands::{
     analytics, bench, completions, config, customer, demo, dev, keys, listing, log, order, prove, query,
-    sale, sim, table, topic, worker,
+    reconcile, sale, sim, sink, table, topic, worker,
 };
 use crate::config::{ConfigError, DEFAULT_FILE, ENV_FILE, Flag, Settings, load};
 use crate::context::Context;
@@ -79,12 +79,16 @@ pub enum Command {
     Order(order::Args),
     /// Read the topics, decoded
     Log(log::Args),
+    /// Carry decisions to DynamoDB and ClickHouse
+    Sink(sink::Args),
     /// Make and check the tables in DynamoDB
     Table(table::Args),
     /// Make the tables and views in ClickHouse
     Analytics(analytics::Args),
     /// Ask ClickHouse
     Query(query::Args),
+    /// Compare the tables and ClickHouse with the log, and mend them
+    Reconcile(reconcile::Args),
     /// Start and stop a real broker, registry and DynamoDB on this machine
     Dev(dev::Args),
     /// Look at the configuration
@@ -111,9 +115,11 @@ impl Cli {
             Command::Customer(args) => customer::run(&context, args),
             Command::Order(args) => order::run(&context, args),
             Command::Log(args) => log::run(&context, args),
+            Command::Sink(args) => sink::run(&context, &args),
             Command::Table(args) => table::run(&context, args),
             Command::Analytics(args) => analytics::run(&context, &args),
             Command::Query(args) => query::run(&context, &args),
+            Command::Reconcile(args) => reconcile::run(&context, &args),
             Command::Dev(args) => dev::run(&context, args),
             Command::Config(args) => config::run(&context, args),
             Command::Keys(args) => keys::run(&context, args),

@@ -11,6 +11,7 @@ use order_log::{EmbeddedLog, EmbeddedOptions, Log};
 use order_proof::ProofError;
 use order_worker::{Stop, Topics};
 use serde::Serialize;
+use sink::SinkParts;
 
 use crate::ExitCode;
 use crate::commands::prove::in_words;
@@ -22,6 +23,7 @@ use crate::keys;
 use crate::live::watch;
 use crate::notes::note;
 use crate::output::Format;
+use crate::outputs::{Carried, Outputs};
 use crate::random::random;
 use crate::signals::ask_on_signals;
 use crate::times;
@@ -29,6 +31,9 @@ use crate::view::Numbers;
 
 /// How long a paced sale takes, in seconds: long enough to watch.
 const PACED_SECONDS: u64 = 6;
+/// With more orders than this, decisions are carried to the stores only when that is asked for: the tables of the demo are
+/// in memory.
+const OUTPUT_ORDERS_MAX: u64 = 300_000;
 /// A paced sale brings at most this many orders a second.
 const PACED_RATE_MAX: u64 = 200_000;
 
@@ -53,6 +58,15 @@ pub struct Args {
     /// No live view
     #[arg(long)]
     headless: bool,
+    /// Carry decisions to nothing: no tables, no analytics
+    #[arg(long, conflicts_with = "outputs")]
+    no_outputs: bool,
+    /// Carry decisions to tables and analytics however many orders there are; else only up to 300,000
+    #[arg(long)]
+    outputs: bool,
+    /// No analytics: does without the ClickHouse engine, which is fetched at first use
+    #[arg(long)]
+    no_analytics: bool,
 }
 
 #[derive(Serialize)]
@@ -69,6 +83,16 @@ struct DemoView {
     seconds: f64,
     orders_per_second: u64,
     peak_rss_bytes: u64,
+    /// Items in the tables; `None`: nothing was carried there, as in the two that follow.
+    dynamodb_items: Option<u64>,
+    /// Rows of decisions in ClickHouse.
+    clickhouse_rows: Option<u64>,
+    /// Whether the stores hold what the log says.
+    reconciled: Option<bool>,
+    /// How long the sinks went on after the sale was over.
+    catch_up_seconds: Option<f64>,
+    /// Money the provider took and did not give back, in minor units.
+    money_kept: i64,
 }
 
 /// The log of a demo, and what it needs to be read again.
@@ -76,6 +100,8 @@ struct Ground {
     log: Arc<dyn Log>,
     ring: KeyRing,
     topics: Topics,
+    /// Where the log and the analytics are.
+    folder: PathBuf,
     /// A folder that goes with the demo.
     _temporary: Option<tempfile::TempDir>,
 }
@@ -92,6 +118,16 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         topics: ground.topics.clone(),
         clock: Arc::new(times::now),
     };
+    let sinks = SinkParts {
+        log: Arc::clone(&parts.log),
+        codec: parts.codec.clone(),
+        ring: parts.ring.clone(),
+        clock: Arc::clone(&parts.clock),
+    };
+    let outputs = wants_outputs(args)
+        .then(|| Outputs::start(&sinks, &ground.topics, &ground.folder, !args.no_analytics))
+        .transpose()
+        .context("start the stores of the demo")?;
     let rate = match args.rate {
         Some(0) => None,
         Some(rate) => Some(rate),
@@ -118,8 +154,21 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         sale.join().unwrap_or(Err(DemoError::Ended("sale")))
     });
     let result = result.map_err(untangle_demo).context("run the sale")?;
-    show(context.format, args, &ground, &result)?;
-    Ok(if result.is_proved() { ExitCode::Ok } else { ExitCode::CheckFailed })
+    let finish = |outputs: Outputs| outputs.finish(&sinks, &ground.topics, &stop);
+    let carried = outputs.map(finish).transpose().context("carry the decisions to the stores")?;
+    show(context.format, args, &ground, &result, carried.as_ref())?;
+    let is_reconciled = carried.is_none_or(|carried| carried.reconciliation.holds());
+    Ok(if result.is_proved() && is_reconciled { ExitCode::Ok } else { ExitCode::CheckFailed })
+}
+
+fn wants_outputs(args: &Args) -> bool {
+    let is_large = args.orders > OUTPUT_ORDERS_MAX && !args.outputs;
+    if is_large && !args.no_outputs {
+        note(format!(
+            "more than {OUTPUT_ORDERS_MAX} orders: decisions are carried to no stores without --outputs"
+        ));
+    }
+    !args.no_outputs && !is_large
 }
 
 fn untangle_demo(error: DemoError) -> anyhow::Error {
@@ -133,27 +182,27 @@ fn untangle_demo(error: DemoError) -> anyhow::Error {
 /// Opens the log the demo runs on: Kafka where the command line says so, else a folder of its own.
 fn prepare(context: &Context, args: &Args) -> Result<Ground> {
     let settings = &context.settings;
-    let (log, ring, topics, temporary) = match &settings.log {
+    let (folder, temporary) = folder(args.keep.as_deref())?;
+    let (log, ring, topics) = match &settings.log {
         LogUrl::Kafka(_) => {
             // Topics of its own: a demo never mixes with a sale, or with another demo.
             let [a, b, c, d, ..]: [u8; 32] = random()?;
             let prefix = format!("demo-{:08x}-", u32::from_be_bytes([a, b, c, d]));
             note(format!("the demo's topics begin with {prefix}"));
-            (context.open_log()?, context.keys()?, Topics::with_prefix(&prefix), None)
+            (context.open_log()?, context.keys()?, Topics::with_prefix(&prefix))
         }
         LogUrl::Folder(_) => {
             refuse_folder(context)?;
-            let (folder, temporary) = folder(args.keep.as_deref())?;
             let log: Arc<dyn Log> = Arc::new(
                 EmbeddedLog::open(&folder, EmbeddedOptions::default())
                     .with_context(|| format!("open the log {}", folder.display()))?,
             );
-            (log, keys::generate(&folder.join(keys::FILE_NAME))?, Topics::with_prefix(""), temporary)
+            (log, keys::generate(&folder.join(keys::FILE_NAME))?, Topics::with_prefix(""))
         }
     };
     let specs = topics.specs(settings.partitions, settings.replication, settings.retention_ms);
     log.create_topics(&specs).context("make the topics")?;
-    Ok(Ground { log, ring, topics, _temporary: temporary })
+    Ok(Ground { log, ring, topics, folder, _temporary: temporary })
 }
 
 /// `--log FOLDER` would be ignored: a demo has a folder of its own.
@@ -179,7 +228,13 @@ fn folder(keep: Option<&Path>) -> Result<(PathBuf, Option<tempfile::TempDir>)> {
     Ok((folder.to_owned(), None))
 }
 
-fn show(format: Format, args: &Args, ground: &Ground, result: &DemoResult) -> Result<()> {
+fn show(
+    format: Format,
+    args: &Args,
+    ground: &Ground,
+    result: &DemoResult,
+    carried: Option<&Carried>,
+) -> Result<()> {
     let numbers = Numbers::of(&result.proof);
     let rate = per_second(result.placed, result.seconds);
     let mut out = std::io::stdout().lock();
@@ -189,6 +244,9 @@ fn show(format: Format, args: &Args, ground: &Ground, result: &DemoResult) -> Re
         write!(out, "{}", in_words(&result.proof))?;
         if result.proof.certificate != result.certificate {
             writeln!(out, "The run's own certificate is another: {}", result.certificate)?;
+        }
+        if let Some(carried) = carried {
+            writeln!(out, "{}", stores_in_words(carried))?;
         }
         if let Some(folder) = &args.keep {
             writeln!(out, "The log is kept: pipeline prove --log {}", folder.display())?;
@@ -207,12 +265,36 @@ fn show(format: Format, args: &Args, ground: &Ground, result: &DemoResult) -> Re
         seconds: (result.seconds * 1_000.0).round() / 1_000.0,
         orders_per_second: rate,
         peak_rss_bytes: peak_rss_bytes(),
+        dynamodb_items: carried.and_then(|carried| carried.reconciliation.items),
+        clickhouse_rows: carried.and_then(|carried| carried.reconciliation.rows),
+        reconciled: carried.map(|carried| carried.reconciliation.holds()),
+        catch_up_seconds: carried.map(|carried| (carried.seconds * 1_000.0).round() / 1_000.0),
+        money_kept: result.takings.taken - result.takings.refunded,
     };
     match format {
         Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&view)?)?,
         _ => writeln!(out, "{}", serde_json::to_string(&view)?)?,
     }
     Ok(())
+}
+
+/// One sentence about the stores.
+fn stores_in_words(carried: &Carried) -> String {
+    let Carried { reconciliation, .. } = carried;
+    let stores = [(reconciliation.items, "items in the tables"), (reconciliation.rows, "rows in ClickHouse")];
+    let stores: Vec<String> =
+        stores.iter().filter_map(|(count, what)| Some(format!("{} {what}", (*count)?))).collect();
+    let stores = stores.join(" and ");
+    match reconciliation.differences.as_slice() {
+        [] if reconciliation.holds() => format!("{stores}: exactly what the log says."),
+        [] => format!("{stores}; {} decisions are missing on the log.", reconciliation.gaps),
+        [first, ..] => {
+            format!(
+                "{stores}; {} differences from the log. The first: {first}",
+                reconciliation.differences.len()
+            )
+        }
+    }
 }
 
 #[expect(clippy::as_conversions, reason = "a rate for people; floats convert in no other way")]

@@ -1,0 +1,118 @@
+//! What a demo carries its decisions to: tables in this process, the analytics engine, an outbox; and the comparison of
+//! all of it with the log.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use order_log::Log;
+use order_worker::{Stop, StopLevel, Topics};
+use reconcile::{Ground, Reconciliation, reconcile};
+use sink::SinkParts;
+use sink_clickhouse::{ClickHouse, Database};
+use sink_dynamodb::{DynamoDb, Options, Retention, TABLES};
+use tables::{Local, Tables};
+use tokio::runtime::Runtime;
+
+use crate::sinks::{Name, Sinks, sink_options};
+use crate::stores::Analytics;
+use crate::times;
+
+/// Threads of the sinks.
+const THREADS: usize = 2;
+/// Time between two looks whether everything is written.
+const LOOK: Duration = Duration::from_millis(20);
+/// The database of a demo.
+const DATABASE: &str = "doorbuster";
+
+/// What stands in the stores in the end.
+#[derive(Clone, Debug)]
+pub struct Carried {
+    /// The comparison with the log.
+    pub reconciliation: Reconciliation,
+    /// How long the sinks went on after the sale was over, in seconds.
+    pub seconds: f64,
+}
+
+/// The stores and the sinks of a demo.
+pub struct Outputs {
+    // In this order they end: first those who write, then what is written to.
+    sinks: Sinks,
+    tables: Tables,
+    local: Local,
+    analytics: Option<Analytics>,
+    runtime: Runtime,
+}
+
+impl Outputs {
+    /// Starts them, with the analytics in `folder` if they are wanted.
+    pub fn start(parts: &SinkParts, topics: &Topics, folder: &Path, with_analytics: bool) -> Result<Self> {
+        let analytics = with_analytics
+            .then(|| Analytics::in_process(&folder.join("clickhouse"), DATABASE))
+            .transpose()?;
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let runtime =
+            builder.worker_threads(THREADS).enable_all().build().context("start the sinks' threads")?;
+        let local = Local::start().context("start DynamoDB in this process")?;
+        let (tables, sinks) = runtime.block_on(async {
+            let options = Options::new(local.options());
+            let tables = Tables::connect(&options.tables).await?;
+            tables.create(&TABLES).await.context("create the tables")?;
+            let mut sinks = Sinks::default();
+            let limits = sink_dynamodb::limits::loop_limits();
+            sinks.add(
+                Name::DynamoDb,
+                DynamoDb::open(&options).await?,
+                parts,
+                sink_options(topics, limits),
+            )?;
+            if let Some(analytics) = &analytics {
+                let database = Database::new(&analytics.config);
+                let plan = sink_clickhouse::plan(&database).await?;
+                sink_clickhouse::apply(&database, &plan).await.context("make the analytics' tables")?;
+                let limits = sink_clickhouse::limits::sink_limits();
+                let target = ClickHouse::new(&analytics.config);
+                sinks.add(Name::ClickHouse, target, parts, sink_options(topics, limits))?;
+            }
+            Ok::<_, anyhow::Error>((tables, sinks))
+        })?;
+        Ok(Self { sinks, tables, local, analytics, runtime })
+    }
+
+    /// Waits until every store has every decision, ends the sinks, and compares the stores with the log.
+    pub fn finish(mut self, parts: &SinkParts, topics: &Topics, stop: &Stop) -> Result<Carried> {
+        let start = std::time::Instant::now();
+        let ends = ends(&*parts.log, topics)?;
+        let reconciliation = self.runtime.block_on(async {
+            while !self.sinks.have_reached(&ends) {
+                self.sinks.check().await?;
+                if stop.level() != StopLevel::Run {
+                    bail!("broken off before the stores had every decision");
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+            self.sinks.drain();
+            self.sinks.ended().await?;
+            let ground = Ground {
+                log: Arc::clone(&parts.log),
+                codec: parts.codec.clone(),
+                decisions: Arc::clone(&topics.decisions),
+                tables: Some((self.tables.clone(), Retention::default())),
+                clickhouse: self.analytics.as_ref().map(|analytics| Database::new(&analytics.config)),
+                now: times::now(),
+                progress: Arc::new(|_| {}),
+            };
+            reconcile(&ground).await.context("compare the stores with the log")
+        })?;
+        let seconds = start.elapsed().as_secs_f64();
+        drop(self.local);
+        Ok(Carried { reconciliation, seconds })
+    }
+}
+
+fn ends(log: &dyn Log, topics: &Topics) -> Result<BTreeMap<u32, u64>> {
+    let partitions = log.partitions(&topics.decisions)?;
+    (0..partitions).map(|partition| Ok((partition, log.bounds(&topics.decisions, partition)?.end))).collect()
+}
