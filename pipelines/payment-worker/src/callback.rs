@@ -199,7 +199,3 @@ impl Seen {
         self.known.insert(id);
     }
 }
-
-#[cfg(test)]
-#[path = "callback_tests.rs"]
-mod tests;

@@ -1,8 +1,13 @@
 //! Callbacks: genuine, forged, old, repeated, too many.
 
-use crossbeam_channel::bounded;
+use std::sync::Arc;
 
-use super::*;
+use crossbeam_channel::bounded;
+use order_model::TimeMs;
+
+use crate::callback::{CallbackError, Callbacks, Taken, sign, verify};
+use crate::limits::{CALLBACK_BYTES_MAX, CALLBACK_TOLERANCE};
+use crate::provider::Payment;
 
 const NOW: TimeMs = TimeMs(1_700_000_000_000);
 

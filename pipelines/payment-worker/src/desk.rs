@@ -9,19 +9,19 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
-use order_log::{LogError, LogReader, Polled, RecordBatch};
+use order_log::{LogReader, Polled, RecordBatch};
 use order_model::{OrderId, Sequence, TimeMs, partition_of};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::error::PaymentError;
 use crate::hands::{Errand, Return};
-use crate::limits::{BEGIN_RETRY, CALLBACKS_MAX, DESK_WAIT, NOTE_INTERVAL};
+use crate::limits::{CALLBACKS_MAX, DESK_WAIT, NOTE_INTERVAL};
 use crate::look_back::LookBack;
 use crate::provider::Payment;
 use crate::shelf::Shelf;
 use crate::status::{PartitionStatus, PaymentStatus};
 use crate::teller::Teller;
-use crate::worker::{Moment, PaymentOptions, PaymentParts, SharedStatus};
+use crate::worker::{PaymentOptions, PaymentParts, SharedStatus};
 
 /// For whom a call is made.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -39,8 +39,8 @@ pub(crate) struct Owned {
     pub(crate) next_offset: u64,
     pub(crate) sequence: Sequence,
     /// The record on `orders` that the latest decision is about, and the time of the latest record.
-    decided: Option<u64>,
-    read_at: TimeMs,
+    pub(crate) decided: Option<u64>,
+    pub(crate) read_at: TimeMs,
     pub(crate) calling: usize,
 }
 
@@ -69,7 +69,7 @@ pub(crate) struct Desk {
     pub(crate) options: PaymentOptions,
     pub(crate) look_back: LookBack,
     pub(crate) partitions: u32,
-    member: Box<dyn LogReader>,
+    pub(crate) member: Box<dyn LogReader>,
     pub(crate) teller: Teller,
     pub(crate) errands: UnboundedSender<Errand<Who>>,
     pub(crate) returns: Receiver<Return<Who>>,
@@ -77,7 +77,7 @@ pub(crate) struct Desk {
     pub(crate) questions: Sender<Payment>,
     pub(crate) findings: Receiver<Found>,
     pub(crate) owned: BTreeMap<u32, Owned>,
-    assigned: BTreeMap<u32, Instant>,
+    pub(crate) assigned: BTreeMap<u32, Instant>,
     pub(crate) ready: VecDeque<Who>,
     pub(crate) timers: BTreeMap<(TimeMs, u64), Who>,
     pub(crate) timer_number: u64,
@@ -90,7 +90,7 @@ pub(crate) struct Desk {
     pub(crate) status: PaymentStatus,
     shared: SharedStatus,
     next_note: Instant,
-    is_paused: bool,
+    pub(crate) is_paused: bool,
 }
 
 /// The ends of the desk's channels.
@@ -216,43 +216,6 @@ impl Desk {
         }
     }
 
-    fn begin_assigned(&mut self) -> Result<(), PaymentError> {
-        let now = Instant::now();
-        let due = self.assigned.iter().find(|(_, at)| **at <= now).map(|(partition, _)| *partition);
-        let Some(partition) = due else { return Ok(()) };
-        match self.begin(partition) {
-            Err(LogError::Unreachable { .. }) => {
-                self.assigned.insert(partition, Instant::now() + BEGIN_RETRY);
-                Ok(())
-            }
-            begun => {
-                self.assigned.remove(&partition);
-                Ok(begun?)
-            }
-        }
-    }
-
-    /// A partition is ours: its open orders are what its decisions, read from the beginning, leave open.
-    fn begin(&mut self, partition: u32) -> Result<(), LogError> {
-        let bounds = self.parts.log.bounds(&self.options.decisions, partition)?;
-        self.member.start(partition, bounds.start)?;
-        if self.is_paused {
-            self.member.pause(partition)?;
-        }
-        let owned = Owned {
-            shelf: Shelf::default(),
-            state: State::Restoring { end: bounds.end, try_at: None },
-            next_offset: bounds.start,
-            sequence: Sequence(0),
-            decided: None,
-            read_at: TimeMs(0),
-            calling: 0,
-        };
-        self.owned.insert(partition, owned);
-        (self.parts.observer)(Moment::Assigned(partition));
-        Ok(())
-    }
-
     fn take_batch(&mut self, batch: &RecordBatch) -> Result<(), PaymentError> {
         let partition = batch.partition();
         let now = self.now();
@@ -296,41 +259,6 @@ impl Desk {
         Ok(())
     }
 
-    /// Restores what has been read far enough: what the log was told and has not decided is looked up on `orders`.
-    fn catch_up(&mut self) -> Result<(), PaymentError> {
-        let due = self.owned.iter().find_map(|(partition, owned)| match owned.state {
-            State::Restoring { end, try_at } if owned.next_offset >= end => {
-                try_at.is_none_or(|at| at <= Instant::now()).then_some(*partition)
-            }
-            _ => None,
-        });
-        let Some(partition) = due else { return Ok(()) };
-        let Some(owned) = self.owned.get_mut(&partition) else { return Ok(()) };
-        let from = owned.decided.map_or(0, |offset| offset.saturating_add(1));
-        let settles = match self.look_back.settles(partition, from) {
-            Ok(settles) => settles,
-            Err(error @ LogError::Unreachable { .. }) => {
-                tracing::warn!(partition, %error, "the partition cannot be restored yet; trying again");
-                let end = owned.next_offset;
-                owned.state = State::Restoring { end, try_at: Some(Instant::now() + BEGIN_RETRY) };
-                return Ok(());
-            }
-            Err(error) => return Err(error.into()),
-        };
-        for settle in &settles {
-            if let Some(dossier) = owned.shelf.get_mut(&settle.order) {
-                dossier.note_told(settle);
-            }
-        }
-        owned.state = State::Live;
-        let orders: Vec<OrderId> = owned.shelf.orders().map(|(order, _)| *order).collect();
-        for order in orders {
-            queue(&mut self.ready, owned, partition, order);
-        }
-        (self.parts.observer)(Moment::Restored(partition));
-        Ok(())
-    }
-
     fn take_callbacks(&mut self) -> Result<(), PaymentError> {
         while self.asked + self.strays.len() < CALLBACKS_MAX {
             let Ok(payment) = self.callbacks.try_recv() else { break };
@@ -347,47 +275,6 @@ impl Desk {
             } else if payment.holds_money() && self.questions.try_send(payment).is_ok() {
                 self.asked += 1;
             }
-        }
-        Ok(())
-    }
-
-    fn leave_all(&mut self) -> Result<(), PaymentError> {
-        for (partition, _) in std::mem::take(&mut self.assigned) {
-            self.member.stop(partition)?;
-        }
-        let partitions: Vec<u32> = self.owned.keys().copied().collect();
-        for partition in partitions {
-            if self.owned.get(&partition).is_some_and(|owned| owned.state != State::Leaving) {
-                self.member.pause(partition)?;
-            }
-            self.leave(partition)?;
-        }
-        Ok(())
-    }
-
-    fn leave(&mut self, partition: u32) -> Result<(), PaymentError> {
-        match self.owned.get_mut(&partition) {
-            Some(owned) => owned.state = State::Leaving,
-            None => {
-                self.assigned.remove(&partition);
-                self.member.stop(partition)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Gives back the partitions that are to go and have no call under way: whoever comes next looks at the rest.
-    fn give_back(&mut self) -> Result<(), PaymentError> {
-        let done: Vec<u32> = self
-            .owned
-            .iter()
-            .filter(|(_, owned)| owned.state == State::Leaving && owned.calling == 0)
-            .map(|(partition, _)| *partition)
-            .collect();
-        for partition in done {
-            self.owned.remove(&partition);
-            self.member.stop(partition)?;
-            (self.parts.observer)(Moment::Released(partition));
         }
         Ok(())
     }

@@ -29,6 +29,8 @@
 #[cfg(test)]
 mod arrivals_tests;
 mod callback;
+#[cfg(test)]
+mod callback_tests;
 mod classify;
 mod desk;
 mod dossier;
@@ -37,6 +39,7 @@ mod hands;
 mod http;
 pub mod limits;
 mod look_back;
+mod ownership;
 mod provider;
 mod router;
 mod sandbox;

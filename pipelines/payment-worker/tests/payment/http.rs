@@ -110,6 +110,8 @@ fn faults_say_what_may_have_happened() {
     assert_eq!(wrong.verdict, Verdict::LookUp, "not our API at all: {wrong}");
     server.stop();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    // An address that was free a moment ago, and where nobody listens.
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let dead = runtime.block_on(provider(address, "sk").authorise(&charge(1, PRICE))).unwrap_err();
     assert_eq!(dead.verdict, Verdict::Retry, "nobody there, so nothing happened: {dead}");
 }
