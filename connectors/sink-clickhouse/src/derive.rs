@@ -85,7 +85,7 @@ impl Rollup {
         let Self { select, source, keys, .. } = self;
         let source = if source.is_empty() { "WHERE" } else { source };
         format!(
-            "SELECT partition, intDiv(sequence - 1, {SPAN_DECISIONS}) AS span, toStartOfMinute(time) AS minute, {select}, \
+            "SELECT partition, toUInt64(intDiv(sequence - 1, {SPAN_DECISIONS})) AS span, toStartOfMinute(time) AS minute, {select}, \
              {version} AS version FROM decisions_raw FINAL {source} ({filter}) GROUP BY partition, span, minute, {keys}",
             version = version(stretches),
             filter = filter(&spans),

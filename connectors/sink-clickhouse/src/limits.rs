@@ -10,7 +10,7 @@ pub const SPAN_DECISIONS: u64 = 8_192;
 /// Most rows of one block of an insert.
 pub const BLOCK_ROWS_MAX: usize = 65_536;
 /// A block takes no further row once it has this many bytes.
-pub const BLOCK_BYTES_TARGET: usize = 8 * 1_048_576;
+pub const BLOCK_BYTES_TARGET: usize = 16 * 1_048_576;
 /// Bytes of a block sent at once.
 pub const CHUNK_BYTES: usize = 1_048_576;
 /// Most rows of one insert; fewer after the engine ran out of memory, down to [`INSERT_ROWS_MIN`].

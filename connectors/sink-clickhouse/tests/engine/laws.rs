@@ -1,0 +1,81 @@
+//! The laws of every sink, over the real engine.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use sink::harness::{Contents, Injected, Subject, check};
+use sink_clickhouse::{ClickHouse, Config, Database};
+
+use crate::proxy::Proxy;
+use crate::{done, fresh};
+
+/// What lies in the database, by the views people ask. Places on `decisions` belong to the delivery, not to the meaning.
+const LOOKS: [(&str, &str); 8] = [
+    ("decision", "SELECT partition, sequence, * EXCEPT (decisions_offset, recorded_at) FROM decisions"),
+    ("order", "SELECT order_id, partition, * FROM order_state"),
+    ("listing", "SELECT partition, sku, * FROM listings"),
+    ("rolled up orders", "SELECT minute, kind, * FROM orders_per_minute"),
+    ("rolled up lines", "SELECT minute, sku, * FROM skus_per_minute"),
+    ("stock", "SELECT partition, sku, * FROM stock"),
+    ("stock by minute", "SELECT minute, sku, * FROM stock_per_minute"),
+    ("revenue", "SELECT currency, '', * FROM revenue"),
+];
+
+struct Engine {
+    proxy: Rc<Proxy>,
+    config: RefCell<Option<Config>>,
+}
+
+impl Subject for Engine {
+    type Target = ClickHouse;
+
+    fn name(&self) -> String {
+        "clickhouse (embedded engine)".to_owned()
+    }
+
+    async fn fresh(&mut self) {
+        self.proxy.inject(None);
+        let last = self.config.borrow_mut().take();
+        if let Some(last) = last {
+            done(&last).await;
+        }
+        *self.config.borrow_mut() = Some(fresh("laws").await);
+    }
+
+    async fn open(&self) -> ClickHouse {
+        let config = self.config.borrow().clone().unwrap();
+        ClickHouse::new(&Config { url: self.proxy.url(), ..config })
+    }
+
+    async fn contents(&self) -> Contents {
+        let config = self.config.borrow().clone().unwrap();
+        let mut contents = Contents::new();
+        for (name, sql) in LOOKS {
+            let client = Database::new(&config).client();
+            let mut cursor = client.query_raw(&format!("{sql} ORDER BY ALL")).fetch_bytes("TSV").unwrap();
+            let answer = cursor.collect().await.unwrap();
+            for (number, row) in String::from_utf8_lossy(&answer).lines().enumerate() {
+                contents.insert(format!("{name} {number:06}"), row.to_owned());
+            }
+        }
+        contents
+    }
+
+    fn inject(&self, fault: Option<Injected>) -> bool {
+        self.proxy.inject(fault);
+        // The sink itself refuses what can be no row; the engine refuses none. See `rows`.
+        fault != Some(Injected::Refuse)
+    }
+
+    fn commands(&self) -> u64 {
+        60
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_law_of_a_sink_is_kept() {
+    let proxy = Rc::new(Proxy::start(crate::url()));
+    let report = check(Engine { proxy, config: RefCell::new(None) }).await;
+    println!("{report}");
+    report.assert_kept(&["what_is_refused_is_a_dead_letter"]);
+}
