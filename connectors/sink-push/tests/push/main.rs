@@ -1,0 +1,10 @@
+//! The sink against stand-ins on loopback: what is told, whom, how often, and what happens when a provider does not play
+//! along.
+
+mod channels;
+mod delivery;
+mod http;
+mod laws;
+mod notices;
+mod rig;
+mod texts;
