@@ -72,6 +72,15 @@ impl<S: Subject> Rig<S> {
         SaleLog::of(&self.entries())
     }
 
+    /// The decisions of every partition from `from` to `to`, in parts of `of`.
+    pub(super) fn part(&self, from: usize, to: usize, of: usize) -> Vec<Vec<Entry>> {
+        let part = |entries: Vec<Entry>| {
+            let (length, from) = (entries.len(), entries.len() * from / of);
+            entries.into_iter().skip(from).take(length * to / of - from).collect()
+        };
+        self.entries().into_iter().map(part).collect()
+    }
+
     pub(super) fn entries(&self) -> Vec<Vec<Entry>> {
         let entries = |decisions: &Vec<Decision>| decisions.iter().cloned().map(Entry::Decision).collect();
         self.sale.decisions.iter().map(entries).collect()

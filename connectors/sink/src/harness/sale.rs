@@ -112,6 +112,15 @@ pub(super) enum Entry {
     Garbage(Vec<u8>),
 }
 
+impl Entry {
+    fn time_ms(&self) -> u64 {
+        match self {
+            Self::Decision(decision) => decision.time.0,
+            Self::Garbage(_) => 0,
+        }
+    }
+}
+
 /// A log in memory with a sale on it, and what a runner needs to read it.
 pub struct SaleLog {
     pub(super) log: MemoryLog,
@@ -129,11 +138,7 @@ impl SaleLog {
     /// A log whose partitions hold `entries`.
     pub(super) fn of(entries: &[Vec<Entry>]) -> Self {
         // Record times of the log's own are those of the youngest decision.
-        let entry_time = |entry: &Entry| match entry {
-            Entry::Decision(decision) => decision.time.0,
-            Entry::Garbage(_) => 0,
-        };
-        let youngest = entries.iter().flatten().map(entry_time).max().unwrap_or(0);
+        let youngest = entries.iter().flatten().map(Entry::time_ms).max().unwrap_or(0);
         let log = MemoryLog::new(Arc::new(move || youngest));
         let partitions = u32::try_from(entries.len()).unwrap_or(u32::MAX);
         let spec = |name: &str| TopicSpec { name: name.to_owned(), partitions, ..Controls::spec(name, 1, 1) };
@@ -141,21 +146,25 @@ impl SaleLog {
         must("creating topics", log.create_topics(&[spec(DECISIONS), spec(DEAD_LETTERS), controls]));
         let codec = must("the schemas", FileSchemas::new());
         let codec = must("the codec", Codec::new(Arc::new(codec)));
-        let mut value = Vec::new();
-        for (partition, entries) in (0..).zip(entries) {
-            for entry in entries {
-                value.clear();
-                match entry {
-                    Entry::Decision(decision) => codec.decision_to(decision, &mut value),
-                    Entry::Garbage(bytes) => value.extend_from_slice(bytes),
-                }
-                let time_ms = entry_time(entry);
-                let append =
-                    log.append_at(DECISIONS, partition, time_ms, Some(b"key"), Some(&value), Headers::NONE);
-                must("appending", append);
+        let sale_log = Self { log, codec, ring: KeyRing::generate_one(SECRET) };
+        sale_log.append(entries);
+        sale_log
+    }
+
+    /// Appends to each partition.
+    pub(super) fn append(&self, entries: &[Vec<Entry>]) {
+        for (partition, entry) in
+            (0..).zip(entries).flat_map(|(p, entries)| entries.iter().map(move |e| (p, e)))
+        {
+            let mut value = Vec::new();
+            match entry {
+                Entry::Decision(decision) => self.codec.decision_to(decision, &mut value),
+                Entry::Garbage(bytes) => value.extend_from_slice(bytes),
             }
+            let (key, value) = (Some(&b"key"[..]), Some(&value[..]));
+            let time_ms = entry.time_ms();
+            must("appending", self.log.append_at(DECISIONS, partition, time_ms, key, value, Headers::NONE));
         }
-        Self { log, codec, ring: KeyRing::generate_one(SECRET) }
     }
 
     /// What a runner works with. The clock stands still, long after the sale.
