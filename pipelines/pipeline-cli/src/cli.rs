@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::ExitCode;
 use crate::commands::{
-    analytics, bench, completions, config, customer, demo, dev, keys, listing, log, order, prove, query,
-    reconcile, sale, sim, sink, table, topic, worker,
+    analytics, bench, completions, config, customer, demo, dev, keys, listing, log, order, payment, prove,
+    query, reconcile, sale, sim, sink, table, topic, worker,
 };
 use crate::config::{ConfigError, DEFAULT_FILE, ENV_FILE, Flag, Settings, load};
 use crate::context::Context;
@@ -79,6 +79,8 @@ pub enum Command {
     Order(order::Args),
     /// Read the topics, decoded
     Log(log::Args),
+    /// Take the money for holds
+    Payment(payment::Args),
     /// Carry decisions to DynamoDB and ClickHouse
     Sink(sink::Args),
     /// Make and check the tables in DynamoDB
@@ -115,6 +117,7 @@ impl Cli {
             Command::Customer(args) => customer::run(&context, args),
             Command::Order(args) => order::run(&context, args),
             Command::Log(args) => log::run(&context, args),
+            Command::Payment(args) => payment::run(&context, &args),
             Command::Sink(args) => sink::run(&context, &args),
             Command::Table(args) => table::run(&context, args),
             Command::Analytics(args) => analytics::run(&context, &args),

@@ -12,6 +12,7 @@ pub mod keys;
 pub mod listing;
 pub mod log;
 pub mod order;
+pub mod payment;
 pub mod prove;
 pub mod query;
 pub mod reconcile;

@@ -13,7 +13,9 @@ mod tests;
 pub use load::{ConfigError, ENV_FILE, Flag, Origin, Value, load, variable_of};
 pub use log_url::{LogUrl, LogUrlError};
 pub use options::{ConfigOption, OPTIONS};
-pub use outputs::{ClickHouseAt, ClickHouseSettings, DynamoDb, TableSettings};
+pub use outputs::{
+    ClickHouseAt, ClickHouseSettings, DynamoDb, PaymentProvider, PaymentSettings, TableSettings,
+};
 pub use settings::Settings;
 
 /// The file that is read when none is named, if it exists.

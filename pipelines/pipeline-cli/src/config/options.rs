@@ -80,6 +80,28 @@ pub const OPTIONS: &[ConfigOption] = &[
         secret: true,
         help: "password of the ClickHouse server; best given as PIPELINE_CLICKHOUSE_PASSWORD",
     },
+    option(
+        "payment_provider",
+        "sandbox",
+        "who takes the money: `sandbox`, which moves none, or the URL of an API in Stripe's shape",
+    ),
+    ConfigOption {
+        name: "payment_key",
+        default: "",
+        secret: true,
+        help: "secret key at the payment provider; best given as PIPELINE_PAYMENT_KEY",
+    },
+    ConfigOption {
+        name: "payment_callback_secret",
+        default: "",
+        secret: true,
+        help: "what the provider signs its callbacks with; best given as PIPELINE_PAYMENT_CALLBACK_SECRET",
+    },
+    option(
+        "payment_listen",
+        "",
+        "where callbacks of the provider come in, as 127.0.0.1:8090; empty: nowhere",
+    ),
     option("dev_dir", ".pipeline/dev", "where `dev up` keeps the broker and the registry it starts"),
     option(
         "wait_for_log_seconds",

@@ -1,5 +1,6 @@
 //! Where decisions are carried: the options of the sinks, understood.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::load::ConfigError;
@@ -75,6 +76,48 @@ impl ClickHouseSettings {
             database: values.parse("clickhouse_database", not_empty)?,
             user: values.optional("clickhouse_user"),
             password: values.optional("clickhouse_password"),
+        })
+    }
+}
+
+/// Who takes the money.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum PaymentProvider {
+    /// Nobody: it only looks so.
+    Sandbox,
+    /// An API in Stripe's shape at this URL.
+    Http(String),
+}
+
+/// The payment worker.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PaymentSettings {
+    /// Who takes the money.
+    pub provider: PaymentProvider,
+    /// Our key there.
+    pub key: Option<String>,
+    /// What callbacks are signed with.
+    pub callback_secret: Option<String>,
+    /// Where they come in.
+    pub listen: Option<SocketAddr>,
+}
+
+impl PaymentSettings {
+    pub(super) fn new(values: &Values<'_>) -> Result<Self, ConfigError> {
+        let provider = values.parse("payment_provider", |text| match text {
+            "sandbox" => Ok(PaymentProvider::Sandbox),
+            url if is_url(url) => Ok(PaymentProvider::Http(url.to_owned())),
+            _ => Err("it has to be sandbox, or a URL that begins with http:// or https://"),
+        })?;
+        let listen = values.parse("payment_listen", |text| match text {
+            "" => Ok(None),
+            address => address.parse().map(Some).map_err(|_| "it has to be an address with a port"),
+        })?;
+        Ok(Self {
+            provider,
+            key: values.optional("payment_key"),
+            callback_secret: values.optional("payment_callback_secret"),
+            listen,
         })
     }
 }

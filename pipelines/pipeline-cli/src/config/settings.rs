@@ -14,7 +14,7 @@ use order_model::limits::{PARTITIONS_MAX, RETENTION_MS_MAX, RETENTION_MS_MIN};
 
 use super::load::{ConfigError, Origin, Value};
 use super::log_url::LogUrl;
-use super::outputs::{ClickHouseSettings, TableSettings};
+use super::outputs::{ClickHouseSettings, PaymentSettings, TableSettings};
 use crate::times::parse_duration_ms;
 use order_worker::Topics;
 
@@ -60,6 +60,8 @@ pub struct Settings {
     pub tables: TableSettings,
     /// The analytics in ClickHouse.
     pub clickhouse: ClickHouseSettings,
+    /// The payment worker.
+    pub payment: PaymentSettings,
     /// Where the dev stack lives.
     pub dev_dir: PathBuf,
     /// How long to wait for the log at start.
@@ -89,6 +91,7 @@ impl Settings {
             keys_file: values.optional("keys_file").map(PathBuf::from),
             tables: TableSettings::new(&values)?,
             clickhouse: ClickHouseSettings::new(&values)?,
+            payment: PaymentSettings::new(&values)?,
             dev_dir: PathBuf::from(values.parse("dev_dir", not_empty)?),
             wait_for_log: Duration::from_secs(
                 values.number("wait_for_log_seconds", 0..=WAIT_FOR_LOG_SECONDS_MAX)?,

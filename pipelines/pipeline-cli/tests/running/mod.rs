@@ -22,11 +22,17 @@ pub struct Running {
 impl Running {
     /// Starts the binary in `folder`; `name` names the files with its output there.
     pub fn start(folder: &Path, name: &str, arguments: &[&str]) -> Self {
+        Self::start_with(folder, name, arguments, &[])
+    }
+
+    /// As [`Self::start`], with some of an environment.
+    pub fn start_with(folder: &Path, name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let [stdout, stderr] = ["out", "err"].map(|end| folder.join(format!("{name}.{end}")));
         let child = Command::new(env!("CARGO_BIN_EXE_pipeline"))
             .args(arguments)
             .current_dir(folder)
             .env_clear()
+            .envs(environment.iter().copied())
             .stdout(File::create(&stdout).unwrap())
             .stderr(File::create(&stderr).unwrap())
             .spawn()
