@@ -154,7 +154,7 @@ fn money(amount: i64, currency: &str, format: &Format) -> String {
     if format.currency_last { format!("{number} {currency}") } else { format!("{currency} {number}") }
 }
 
-/// A time as `2026-11-27 18:05 UTC`: the same in every locale, and never read as another day.
+/// A time as `2026-11-27 17:25 UTC`: the same in every locale, and never read as another day.
 fn utc(time_ms: u64) -> String {
     let time = UNIX_EPOCH + Duration::from_millis(time_ms.min(TIME_MS_MAX));
     let text = format_rfc3339_seconds(time).to_string();
@@ -219,7 +219,7 @@ mod tests {
             (0, "1970-01-01 00:00 UTC"),
             (951_782_400_000, "2000-02-29 00:00 UTC"),
             (1_709_251_199_999, "2024-02-29 23:59 UTC"),
-            (1_795_800_300_000, "2026-11-27 18:05 UTC"),
+            (1_795_800_300_000, "2026-11-27 17:25 UTC"),
             (u64::MAX, "9999-12-31 23:59 UTC"),
         ] {
             assert_eq!(utc(time_ms), text);

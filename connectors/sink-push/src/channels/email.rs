@@ -18,6 +18,7 @@ use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 pub use classify::{Answer, Step, classify};
@@ -159,17 +160,17 @@ impl EmailChannel {
             Ok(recipient) => recipient,
             Err(error) => return Outcome::Refused(format!("`{text}` is no address: {error}")),
         };
-        let bytes = match message::bytes(message, &self.sender, &recipient) {
-            Ok(bytes) => bytes,
+        let content = match message::content(message, &self.sender, &recipient) {
+            Ok(content) => content,
             Err(detail) => return Outcome::Refused(detail),
         };
         let deadline = Instant::now() + self.options.attempt_max;
         // A kept connection may have died while idle; then nothing was sent, and a new one is tried at once.
         let kept = self.take();
         let is_kept = kept.is_some();
-        match self.deliver(kept, &recipient, &bytes, deadline).await {
+        match self.deliver(kept, &recipient, &content, deadline).await {
             Err(Stopped(Step::Envelope, Answer::Broken(_))) if is_kept => {
-                self.deliver(None, &recipient, &bytes, deadline).await
+                self.deliver(None, &recipient, &content, deadline).await
             }
             result => result,
         }
@@ -180,7 +181,7 @@ impl EmailChannel {
         &self,
         kept: Option<Idle>,
         recipient: &Mailbox,
-        bytes: &[u8],
+        content: &str,
         deadline: Instant,
     ) -> Result<(), Stopped> {
         let mut idle = match kept {
@@ -188,7 +189,7 @@ impl EmailChannel {
             None => self.connect(deadline).await?,
         };
         let result = match self.envelope(&mut idle, recipient, deadline).await {
-            Ok(()) => in_time(Step::Content, deadline, idle.connection.message(bytes)).await.map(|_| ()),
+            Ok(()) => in_time(Step::Content, deadline, idle.connection.command(content)).await.map(|_| ()),
             Err(stopped) => Err(stopped),
         };
         let is_usable = match &result {
@@ -210,8 +211,18 @@ impl EmailChannel {
         let name = ClientId::Domain(self.sender.email.domain().to_owned());
         let server = (self.options.host.as_str(), self.options.port);
         let wrapped = self.tls.clone().filter(|_| self.options.security == Security::Tls);
-        let connecting = AsyncSmtpConnection::connect_tokio1(server, None, &name, wrapped, None);
-        let mut connection = in_time(Step::Connect, deadline, connecting).await?;
+        let mut connection = if wrapped.is_some() {
+            let connecting = AsyncSmtpConnection::connect_tokio1(server, None, &name, wrapped, None);
+            in_time(Step::Connect, deadline, connecting).await?
+        } else {
+            let connected = timeout_at(deadline, TcpStream::connect(server)).await;
+            let connected = connected.map_err(|_| Stopped(Step::Connect, Answer::TimedOut))?;
+            // lettre would let small packets wait for one another.
+            let stream = connected.and_then(|stream| stream.set_nodelay(true).map(|()| stream));
+            let stream = stream.map_err(|error| Stopped(Step::Connect, Answer::Broken(error.to_string())))?;
+            let greeting = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &name);
+            in_time(Step::Connect, deadline, greeting).await?
+        };
         if let (Security::Starttls, Some(tls)) = (self.options.security, self.tls.clone()) {
             in_time(Step::Connect, deadline, connection.starttls(tls, &name)).await?;
         }

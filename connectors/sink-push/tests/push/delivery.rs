@@ -37,7 +37,7 @@ async fn a_mail_has_both_parts_and_a_way_out() {
     assert_eq!(mail.to, ["00000000-0000-0000-0000-000000000001@example.org"]);
     for part in [
         "From: \"The Shop\" <orders@shop.example>",
-        "Subject: Your order is set aside: pay by 2026-11-27 18:10 UTC",
+        "Subject: Your order is set aside: pay by 2026-11-27 17:30 UTC",
         "Message-ID: <",
         "@shop.example>",
         "Auto-Submitted: auto-generated",

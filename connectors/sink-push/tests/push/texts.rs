@@ -29,11 +29,11 @@ fn refusal(text: &str) -> String {
 fn a_notice_reads_as_its_locale_writes() {
     let templates = Templates::built_in().unwrap();
     let english = templates.render("en-GB", &facts(), &links()).unwrap();
-    assert_eq!(english.subject, "Your order is set aside: pay by 2026-11-27 18:10 UTC");
+    assert_eq!(english.subject, "Your order is set aside: pay by 2026-11-27 17:30 UTC");
     assert_eq!(
         english.text,
         "Your order 00000000-0000-0000-0000-000000000001 is set aside for you.\n\n  2 x LAMP-1  EUR 39.98\n\n\
-         Please pay EUR 39.98 (tax included: EUR 6.38) by 2026-11-27 18:10 UTC. After that it goes to somebody else.\n\n\
+         Please pay EUR 39.98 (tax included: EUR 6.38) by 2026-11-27 17:30 UTC. After that it goes to somebody else.\n\n\
          https://shop.example/orders/1\n\nMüller & <Söhne>\n\n\
          No more notices like this: https://shop.example/unsubscribe?token=x"
     );
@@ -67,7 +67,7 @@ fn a_file_that_is_no_locale_is_refused() {
         (ENGLISH.replace("other = ", "else = "), "[reasons] has no `other`"),
         (ENGLISH.replace("{{ body }}", ""), "html_page needs `{{ body }}` once"),
         (ENGLISH.replacen("{{ deadline }}", "{{ deadline", 1), "[held] subject: "),
-        (ENGLISH.replacen("short = ", "brief = ", 1), "brief"),
+        (ENGLISH.replacen("\nshort = ", "\nbrief = ", 1), "brief"),
         ("[held]".to_owned(), "missing field"),
         (String::new(), "missing field"),
     ] {

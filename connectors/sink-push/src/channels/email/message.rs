@@ -6,8 +6,9 @@ use lettre::{Address as Mailbox, Message as Mail};
 
 use crate::channels::Message;
 
-/// The message's bytes. The id of the message is that of the notice: whatever may come twice is seen to be one.
-pub(super) fn bytes(message: &Message, sender: &Named, recipient: &Mailbox) -> Result<Vec<u8>, String> {
+/// The message as it stands on the wire, to its last dot, so that it is one write. Its id is that of the notice: whatever
+/// may come twice is seen to be one.
+pub(super) fn content(message: &Message, sender: &Named, recipient: &Mailbox) -> Result<String, String> {
     let rendered = &message.rendered;
     let mut mail = Mail::builder()
         .from(sender.clone())
@@ -24,9 +25,39 @@ pub(super) fn bytes(message: &Message, sender: &Named, recipient: &Mailbox) -> R
     }
     let parts = MultiPart::alternative_plain_html(rendered.text.clone(), rendered.html.clone());
     let mail = mail.multipart(parts).map_err(|error| format!("the message cannot be written: {error}"))?;
-    Ok(mail.formatted())
+    // Parts are encoded, so whatever a text holds, this is ASCII, and its lines end as they have to.
+    let text = String::from_utf8(mail.formatted()).map_err(|_| "the message is not text".to_owned())?;
+    Ok(stuffed(&text))
+}
+
+/// A dot at the beginning of a line is doubled, and one alone ends the message (RFC 5321, 4.5.2).
+fn stuffed(text: &str) -> String {
+    let mut stuffed = text.replace("\r\n.", "\r\n..");
+    if stuffed.starts_with('.') {
+        stuffed.insert(0, '.');
+    }
+    stuffed.push_str(if stuffed.ends_with("\r\n") { ".\r\n" } else { "\r\n.\r\n" });
+    stuffed
 }
 
 fn header(name: &'static str, value: &str) -> HeaderValue {
     HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dots_at_the_beginning_of_a_line_are_doubled() {
+        for (text, expected) in [
+            ("", "\r\n.\r\n"),
+            ("a\r\n", "a\r\n.\r\n"),
+            ("a", "a\r\n.\r\n"),
+            (".\r\n", "..\r\n.\r\n"),
+            ("a\r\n.\r\n..b.\r\n", "a\r\n..\r\n...b.\r\n.\r\n"),
+        ] {
+            assert_eq!(stuffed(text), expected, "{text:?}");
+        }
+    }
 }
