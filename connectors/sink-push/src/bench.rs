@@ -79,7 +79,8 @@ pub enum BenchError {
 /// Sends so many e-mails to a server in a thread of its own, over so many connections, and checks that each arrived once.
 pub async fn measure(notices: u64, connections: usize) -> Result<NoticesMeasured, BenchError> {
     let server = SmtpServer::start_counting()?;
-    let mut options = EmailOptions::new("127.0.0.1", server.port(), Security::None, "Shop <orders@shop.example>");
+    let mut options =
+        EmailOptions::new("127.0.0.1", server.port(), Security::None, "Shop <orders@shop.example>");
     options.connections = connections;
     let keys = SigningKeys::new(&[7; 32], None)?;
     let contact = |customer: CustomerId| Contact {

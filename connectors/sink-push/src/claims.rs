@@ -204,16 +204,11 @@ impl From<ClaimsError> for sink::Fault {
 pub trait Claims: Send + Sync + 'static {
     /// Records claims, each unless there is one under its key; says for each which, in the same order. A key stands in the
     /// list once.
-    fn record(
-        &self,
-        claims: &[Claim],
-    ) -> impl Future<Output = Result<Vec<Recorded>, ClaimsError>> + Send;
+    fn record(&self, claims: &[Claim]) -> impl Future<Output = Result<Vec<Recorded>, ClaimsError>> + Send;
 
     /// The claims under these keys, in the same order.
-    fn find(
-        &self,
-        keys: &[ClaimKey],
-    ) -> impl Future<Output = Result<Vec<Option<Claim>>, ClaimsError>> + Send;
+    fn find(&self, keys: &[ClaimKey])
+    -> impl Future<Output = Result<Vec<Option<Claim>>, ClaimsError>> + Send;
 
     /// The claims about a subject, by event and slot.
     fn of(&self, subject: &str) -> impl Future<Output = Result<Vec<Claim>, ClaimsError>> + Send;

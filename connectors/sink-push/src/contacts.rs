@@ -118,18 +118,20 @@ impl Address {
     /// Whether it can be an address at all; whether somebody is there only an attempt shows. `insecure` lets addresses
     /// without TLS pass.
     pub fn check(&self, insecure: bool) -> Result<(), AddressError> {
-        let judged = match self {
-            Self::Email(text) => check_email(text),
-            Self::Sms(text) => check_number(text),
-            Self::MobilePush(text) => match text.strip_prefix("arn:") {
-                Some(rest) if rest.contains(":sns:") && rest.contains(":endpoint/") => Ok(()),
-                _ => Err("an SNS platform endpoint begins with `arn:` and names `sns` and `endpoint/`".to_owned()),
-            },
-            Self::WebPush(subscription) => {
-                check_url(&subscription.endpoint, insecure).and_then(|()| check_web_keys(subscription))
-            }
-            Self::Webhook(text) => check_url(text, insecure),
-        };
+        let judged =
+            match self {
+                Self::Email(text) => check_email(text),
+                Self::Sms(text) => check_number(text),
+                Self::MobilePush(text) => match text.strip_prefix("arn:") {
+                    Some(rest) if rest.contains(":sns:") && rest.contains(":endpoint/") => Ok(()),
+                    _ => Err("an SNS platform endpoint begins with `arn:` and names `sns` and `endpoint/`"
+                        .to_owned()),
+                },
+                Self::WebPush(subscription) => {
+                    check_url(&subscription.endpoint, insecure).and_then(|()| check_web_keys(subscription))
+                }
+                Self::Webhook(text) => check_url(text, insecure),
+            };
         judged.map_err(|detail| AddressError {
             channel: self.channel().name(),
             text: self.text().chars().take(80).collect(),
@@ -256,7 +258,11 @@ pub trait Contacts: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Subscriber>, ContactsError>> + Send;
 
     /// Notes that somebody does not want something; a repeat changes nothing.
-    fn mute(&self, customer: CustomerId, mute: Mute) -> impl Future<Output = Result<(), ContactsError>> + Send;
+    fn mute(
+        &self,
+        customer: CustomerId,
+        mute: Mute,
+    ) -> impl Future<Output = Result<(), ContactsError>> + Send;
 }
 
 #[cfg(test)]

@@ -28,7 +28,10 @@ const ROOM_LOOK_MS: u64 = 5;
 const ATTEMPT_SLACK_MS: u64 = 1_000;
 
 /// Starts a channel's lanes and its look into the claims; they end when its queue is closed.
-pub(crate) fn start<C: Claims, K: Contacts>(office: &Arc<Office<C, K>>, way: &Arc<Way>) -> Vec<JoinHandle<()>> {
+pub(crate) fn start<C: Claims, K: Contacts>(
+    office: &Arc<Office<C, K>>,
+    way: &Arc<Way>,
+) -> Vec<JoinHandle<()>> {
     let lanes = way.channel.lanes().clamp(1, LANES_MAX);
     let mut tasks: Vec<_> = (0..lanes)
         .map(|_| tokio::spawn(Lane { office: Arc::clone(office), way: Arc::clone(way) }.run()))
@@ -221,8 +224,7 @@ impl<C: Claims, K: Contacts> Lane<C, K> {
     async fn stand_back(&self, mut job: Box<Job>, prepared: Prepared, until: TimeMs) -> Result<Next, Fault> {
         if self.way.queue.has_spilled() {
             let claim = &job.claim;
-            let settled =
-                Settled { state: ClaimState::Claimed, due: until, detail: claim.detail.clone() };
+            let settled = Settled { state: ClaimState::Claimed, due: until, detail: claim.detail.clone() };
             let settle = || self.office.claims.settle(&claim.key, claim.attempts, settled.clone());
             self.patiently(settle).await?;
             return Ok(Next::Done);

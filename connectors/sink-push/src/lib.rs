@@ -36,6 +36,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use order_model::TimeMs;
 
+pub use self::sink::{Courier, Parts, PushSink};
 pub use channels::outbox::Outbox;
 pub use channels::{Channel, Message, Outcome, UnknownRule};
 pub use claims::{Claim, ClaimKey, ClaimState, Claims, ClaimsError, MemoryClaims, Slot};
@@ -44,7 +45,6 @@ pub use fields::Links;
 pub use mac::{KeyError, SigningKeys};
 pub use notice::{Class, Facts, NoticeKind, Planned, plan};
 pub use office::Shop;
-pub use self::sink::{Courier, Parts, PushSink};
 pub use status::ChannelStatus;
 pub use templates::{Rendered, TemplateError, Templates};
 pub use token::{TokenError, read_unsubscribe_token, unsubscribe_token};

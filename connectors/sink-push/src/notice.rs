@@ -343,20 +343,14 @@ fn of_listing(decision: &Decision, event: &ListingEvent) -> Option<Planned> {
         ListingEventKind::Restocked => {
             let before = i64::from(event.stock.free) - event.delta;
             let has_news = event.delta > 0 && before <= 0 && event.stock.free > event.stock.waiting;
-            has_news.then(|| {
-                back_in_stock(decision, &event.sku, settings.map(|settings| settings.sale.clone()))
-            })
+            has_news
+                .then(|| back_in_stock(decision, &event.sku, settings.map(|settings| settings.sale.clone())))
         }
         ListingEventKind::Paused | ListingEventKind::Resumed | ListingEventKind::Refused => None,
     }
 }
 
-fn opening(
-    event: &ListingEvent,
-    sale: Option<String>,
-    due: TimeMs,
-    expires: TimeMs,
-) -> Planned {
+fn opening(event: &ListingEvent, sale: Option<String>, due: TimeMs, expires: TimeMs) -> Planned {
     Planned {
         subject: listing_subject(&event.sku),
         event: NoticeKind::SaleOpens.name().to_owned(),

@@ -8,6 +8,7 @@ use order_model::{CustomerId, Partition, Sequence};
 use sha2::{Digest, Sha256};
 use sink::Fault;
 
+use crate::Clock;
 use crate::channels::Channel;
 use crate::claims::{Claim, ClaimKey, ClaimState, Claims, Recorded, Slot};
 use crate::contacts::{Address, ChannelKind, Contact, Contacts, Mute};
@@ -19,7 +20,6 @@ use crate::queue::{Job, Prepared, Queue};
 use crate::status::Counters;
 use crate::templates::Templates;
 use crate::token::unsubscribe_token;
-use crate::Clock;
 
 /// The shop as its notices name it.
 #[derive(Clone, Debug, Default)]
@@ -159,8 +159,7 @@ impl<C: Claims, K: Contacts> Office<C, K> {
         let Some(customer) = claim.customer else {
             return Ok(Err((ClaimState::Failed, "the claim names nobody".to_owned())));
         };
-        let found =
-            self.contacts.of(&[customer]).await.map_err(|error| Fault::Retry(error.to_string()))?;
+        let found = self.contacts.of(&[customer]).await.map_err(|error| Fault::Retry(error.to_string()))?;
         let Some(contact) = found.into_iter().next().flatten() else {
             return Ok(Err((ClaimState::Expired, "there is no contact any more".to_owned())));
         };

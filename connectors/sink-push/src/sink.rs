@@ -161,11 +161,7 @@ impl<C: Claims, K: Contacts> PushSink<C, K> {
 
 /// The claim that notes since when an order waits.
 fn mark(subject: &str) -> ClaimKey {
-    ClaimKey {
-        subject: subject.to_owned(),
-        event: NoticeKind::Waiting.name().to_owned(),
-        slot: Slot::Mark,
-    }
+    ClaimKey { subject: subject.to_owned(), event: NoticeKind::Waiting.name().to_owned(), slot: Slot::Mark }
 }
 
 impl<C: Claims, K: Contacts> Target for PushSink<C, K> {
@@ -257,8 +253,7 @@ impl<C: Claims, K: Contacts> Courier<C, K> {
             way.queue.close();
         }
         let handles: Vec<_> = {
-            let mut handles =
-                self.tasks.handles.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut handles = self.tasks.handles.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             handles.drain(..).collect()
         };
         let deadline = Instant::now() + within;

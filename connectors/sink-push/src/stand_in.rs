@@ -184,7 +184,8 @@ async fn converse(mut stream: TcpStream, peer: IpAddr, kept: Arc<Kept>) -> io::R
         let Some(new) = chunk.get(..read).filter(|new| !new.is_empty()) else { return Ok(()) };
         pending.extend_from_slice(new);
         let mut done = 0;
-        while let Some(end) = pending.get(done..).and_then(|rest| rest.iter().position(|byte| *byte == b'\n')) {
+        while let Some(end) = pending.get(done..).and_then(|rest| rest.iter().position(|byte| *byte == b'\n'))
+        {
             let line = pending.get(done..=done + end).unwrap_or_default();
             let behaviour = *lock(&kept.behaviour);
             if behaviour == Behaviour::HangsUp {

@@ -63,7 +63,9 @@ pub enum TemplateError {
         detail: String,
     },
     /// A template uses a field its kind does not have.
-    #[error("templates: {file}, [{kind}] {part}: there is no field `{field}` for this kind; there are: {known}")]
+    #[error(
+        "templates: {file}, [{kind}] {part}: there is no field `{field}` for this kind; there are: {known}"
+    )]
     NoField {
         /// Which file.
         file: String,
@@ -193,7 +195,8 @@ impl Templates {
         if !parsed.reasons.contains_key("other") {
             return Err(invalid("[reasons] has no `other`, for reasons that are not listed".to_owned()));
         }
-        let unknown = parsed.kinds.keys().find(|name| !NoticeKind::ALL.iter().any(|kind| kind.name() == **name));
+        let unknown =
+            parsed.kinds.keys().find(|name| !NoticeKind::ALL.iter().any(|kind| kind.name() == **name));
         if let Some(name) = unknown {
             return Err(invalid(format!("[{name}] is no kind of notice; the kinds are: {}", kind_names())));
         }
@@ -213,8 +216,7 @@ impl Templates {
                     .map_err(|error| invalid(format!("[{}] {part}: {error}", kind.name())))?;
             }
         }
-        self.locales
-            .insert(locale.to_owned(), Locale { format: parsed.format, reasons: parsed.reasons });
+        self.locales.insert(locale.to_owned(), Locale { format: parsed.format, reasons: parsed.reasons });
         self.check(locale, file)
     }
 
@@ -227,7 +229,8 @@ impl Templates {
                 let template = self.environment.get_template(&template_name(locale, kind, part));
                 let used = template.map(|template| template.undeclared_variables(false)).unwrap_or_default();
                 // Sorted, so that the same file always gets the same message.
-                let mut unknown: Vec<_> = used.into_iter().filter(|name| !fields.has(name)).collect();
+                let mut unknown: Vec<_> =
+                    used.into_iter().filter(|name| !fields.has(name) && !self.is_function(name)).collect();
                 unknown.sort();
                 if let Some(field) = unknown.into_iter().next() {
                     let known = fields.names();
@@ -244,6 +247,10 @@ impl Templates {
             self.render_as(locale, file, &sample_bare(kind), &Links::default())?;
         }
         Ok(())
+    }
+
+    fn is_function(&self, name: &str) -> bool {
+        self.environment.globals().any(|(global, _)| global == name)
     }
 
     /// The locale nearest to the one wanted: itself, its language without the region, or the default.

@@ -25,9 +25,7 @@ pub use classify::{Answer, Step, classify};
 
 use super::{Attempt, Channel, Message, Outcome, UnknownRule};
 use crate::contacts::{Address, AddressError, ChannelKind};
-use crate::limits::{
-    ATTEMPT_MS_DEFAULT, LANES_DEFAULT, SMTP_IDLE_MS_MAX, SMTP_MESSAGES_PER_CONNECTION_MAX,
-};
+use crate::limits::{ATTEMPT_MS_DEFAULT, LANES_DEFAULT, SMTP_IDLE_MS_MAX, SMTP_MESSAGES_PER_CONNECTION_MAX};
 
 /// How the connection to the mail server is secured.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Deserialize)]
@@ -77,7 +75,10 @@ impl EmailOptions {
 
 impl fmt::Debug for EmailOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EmailOptions").field("host", &self.host).field("port", &self.port).finish_non_exhaustive()
+        f.debug_struct("EmailOptions")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .finish_non_exhaustive()
     }
 }
 
@@ -132,10 +133,8 @@ impl fmt::Debug for EmailChannel {
 impl EmailChannel {
     /// A channel to this server. Connects only when there is something to send.
     pub fn new(options: EmailOptions) -> Result<Self, EmailError> {
-        let sender = Sender::from_str(&options.from).map_err(|error| EmailError::Sender {
-            text: options.from.clone(),
-            detail: error.to_string(),
-        })?;
+        let sender = Sender::from_str(&options.from)
+            .map_err(|error| EmailError::Sender { text: options.from.clone(), detail: error.to_string() })?;
         if options.login.is_some() && options.security == Security::None {
             return Err(EmailError::LoginInClear);
         }
@@ -237,12 +236,7 @@ impl EmailChannel {
     }
 
     /// Names sender and recipient, and asks to send.
-    async fn envelope(
-        &self,
-        idle: &mut Idle,
-        recipient: &Mailbox,
-        deadline: Instant,
-    ) -> Result<(), Stopped> {
+    async fn envelope(&self, idle: &mut Idle, recipient: &Mailbox, deadline: Instant) -> Result<(), Stopped> {
         let connection = &mut idle.connection;
         let is_ascii = |mailbox: &Mailbox| AsRef::<str>::as_ref(mailbox).is_ascii();
         let mut parameters = Vec::new();

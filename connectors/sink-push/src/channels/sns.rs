@@ -64,9 +64,13 @@ impl SnsOptions {
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts);
         if let Some(endpoint) = &self.endpoint {
-            loader = loader
-                .endpoint_url(endpoint)
-                .credentials_provider(Credentials::new("test", "test", None, None, "test endpoint"));
+            loader = loader.endpoint_url(endpoint).credentials_provider(Credentials::new(
+                "test",
+                "test",
+                None,
+                None,
+                "test endpoint",
+            ));
         }
         Client::new(&loader.load().await)
     }
@@ -103,13 +107,14 @@ impl SnsChannel {
         let (request, attributes) = match &message.address {
             Address::Sms(number) => (
                 self.client.publish().phone_number(number).message(&message.rendered.short),
-                vec![
-                    ("AWS.SNS.SMS.SMSType", Some("Transactional")),
-                    ("AWS.SNS.SMS.SenderID", sender),
-                ],
+                vec![("AWS.SNS.SMS.SMSType", Some("Transactional")), ("AWS.SNS.SMS.SenderID", sender)],
             ),
             Address::MobilePush(arn) => (
-                self.client.publish().target_arn(arn).message_structure("json").message(for_platforms(message)),
+                self.client
+                    .publish()
+                    .target_arn(arn)
+                    .message_structure("json")
+                    .message(for_platforms(message)),
                 vec![
                     ("AWS.SNS.MOBILE.APNS.TTL", Some(seconds.as_str())),
                     ("AWS.SNS.MOBILE.FCM.TTL", Some(seconds.as_str())),
@@ -117,7 +122,8 @@ impl SnsChannel {
             ),
             _ => return Outcome::Refused("not an address of SNS".to_owned()),
         };
-        let attributes = attributes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), text(value?)?)));
+        let attributes =
+            attributes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), text(value?)?)));
         match request.set_message_attributes(Some(attributes.collect())).send().await {
             Ok(_) => Outcome::Sent,
             Err(error) => classify(&Heard::of(&error)),
@@ -220,9 +226,10 @@ pub fn classify(heard: &Heard) -> Outcome {
     match (code, status) {
         ("Throttled" | "Throttling" | "ThrottlingException" | "ThrottledException" | "KMSThrottling", _)
         | (_, 429 | 503) => Outcome::rest(detail),
-        ("EndpointDisabled" | "PlatformApplicationDisabled" | "InvalidParameter" | "NotFound" | "OptedOut", _) => {
-            Outcome::Refused(detail)
-        }
+        (
+            "EndpointDisabled" | "PlatformApplicationDisabled" | "InvalidParameter" | "NotFound" | "OptedOut",
+            _,
+        ) => Outcome::Refused(detail),
         (_, 401 | 403) => Outcome::rest(detail),
         (_, 400..=499) => Outcome::Refused(detail),
         _ => Outcome::Unknown(detail),

@@ -164,11 +164,9 @@ pub fn verify(
 pub fn classify(heard: &Heard) -> Outcome {
     match heard {
         Heard::Status(200..=299 | 409, ..) => Outcome::Sent,
-        Heard::Status(status @ (408 | 425 | 429 | 500..), pause, text) => Outcome::Retry(Setback {
-            detail: shown(format!("{status} {text}")),
-            rest: true,
-            pause: *pause,
-        }),
+        Heard::Status(status @ (408 | 425 | 429 | 500..), pause, text) => {
+            Outcome::Retry(Setback { detail: shown(format!("{status} {text}")), rest: true, pause: *pause })
+        }
         Heard::Status(status, _, text) => Outcome::Refused(shown(format!("{status} {text}"))),
         Heard::NotConnected(detail) => Outcome::rest(detail),
         Heard::Lost(detail) => Outcome::Unknown(detail.clone()),

@@ -89,8 +89,7 @@ impl Claims for MemoryClaims {
     }
 
     async fn of(&self, subject: &str) -> Result<Vec<Claim>, ClaimsError> {
-        let first =
-            ClaimKey { subject: subject.to_owned(), event: String::new(), slot: Slot::Mark };
+        let first = ClaimKey { subject: subject.to_owned(), event: String::new(), slot: Slot::Mark };
         let held = self.held();
         let claims = held.claims.range(first..).map(|(_, claim)| claim);
         Ok(claims.take_while(|claim| claim.key.subject == subject).cloned().collect())

@@ -23,7 +23,9 @@ struct Held {
 
 impl std::fmt::Debug for MemoryContacts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MemoryContacts").field("contacts", &self.held().contacts.len()).finish_non_exhaustive()
+        f.debug_struct("MemoryContacts")
+            .field("contacts", &self.held().contacts.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -35,9 +37,7 @@ impl Default for MemoryContacts {
 
 impl MemoryContacts {
     /// Contacts where a customer nobody put in has the one `otherwise` makes up: a demo's customers have no addresses.
-    pub fn with_otherwise(
-        otherwise: impl Fn(CustomerId) -> Option<Contact> + Send + Sync + 'static,
-    ) -> Self {
+    pub fn with_otherwise(otherwise: impl Fn(CustomerId) -> Option<Contact> + Send + Sync + 'static) -> Self {
         Self { held: Mutex::default(), otherwise: Box::new(otherwise) }
     }
 
@@ -61,7 +61,10 @@ impl Contacts for MemoryContacts {
     async fn of(&self, customers: &[CustomerId]) -> Result<Vec<Option<Contact>>, ContactsError> {
         let held = self.held();
         let contact = |customer: &CustomerId| held.contacts.get(customer).cloned();
-        Ok(customers.iter().map(|customer| contact(customer).or_else(|| (self.otherwise)(*customer))).collect())
+        Ok(customers
+            .iter()
+            .map(|customer| contact(customer).or_else(|| (self.otherwise)(*customer)))
+            .collect())
     }
 
     async fn subscribers(
@@ -73,7 +76,10 @@ impl Contacts for MemoryContacts {
         let held = self.held();
         let all = held.subscribers.get(interest).into_iter().flatten();
         let later = all.filter(|(customer, _)| after.is_none_or(|after| **customer > after));
-        Ok(later.take(max).map(|(customer, since)| Subscriber { customer: *customer, since: *since }).collect())
+        Ok(later
+            .take(max)
+            .map(|(customer, since)| Subscriber { customer: *customer, since: *since })
+            .collect())
     }
 
     async fn mute(&self, customer: CustomerId, mute: Mute) -> Result<(), ContactsError> {

@@ -7,9 +7,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use order_model::*;
 use sink_push::channels::email::{EmailChannel, EmailError, EmailOptions, Security};
 use sink_push::channels::sns::{SnsChannel, SnsOptions};
-use sink_push::channels::webhook::{
-    ID_HEADER, SIGNATURE_HEADER, WebhookChannel, WebhookOptions, verify,
-};
+use sink_push::channels::webhook::{ID_HEADER, SIGNATURE_HEADER, WebhookChannel, WebhookOptions, verify};
 use sink_push::channels::webpush::{VapidKey, WebPushChannel, WebPushOptions};
 use sink_push::contacts::WebSubscription;
 use sink_push::*;
@@ -128,7 +126,10 @@ async fn a_browser_gets_what_only_it_can_read() {
     let auth = web_push_native::Auth::from([3; 16]);
     let plain = web_push_native::decrypt(request.body.clone(), &secret, &auth).unwrap();
     let plain: serde_json::Value = serde_json::from_slice(&plain).unwrap();
-    assert_eq!((plain["title"].as_str(), plain["tag"].as_str()), (Some("Your order is paid"), Some(header("topic"))));
+    assert_eq!(
+        (plain["title"].as_str(), plain["tag"].as_str()),
+        (Some("Your order is paid"), Some(header("topic")))
+    );
     // A browser that has unsubscribed is not asked again.
     endpoint.answer(Answer::Status(410));
     write(&mut sink, vec![about(OrderEventKind::Paid, 2, 2)]).await;
@@ -189,11 +190,17 @@ async fn sns_gets_a_text_and_a_push() {
     write(&mut sink, paid(1)).await;
     assert!(sink.courier().delivered(PATIENCE).await);
     assert_eq!(claims.0.count(ClaimState::Sent), 2);
-    let bodies: Vec<_> =
-        endpoint.requests().iter().map(|request| String::from_utf8_lossy(&request.body).into_owned()).collect();
+    let bodies: Vec<_> = endpoint
+        .requests()
+        .iter()
+        .map(|request| String::from_utf8_lossy(&request.body).into_owned())
+        .collect();
     let has = |parts: &[&str]| bodies.iter().any(|body| parts.iter().all(|part| body.contains(part)));
     assert!(has(&["Action=Publish", "PhoneNumber=%2B4930123456", "SenderID", "Transactional"]), "{bodies:?}");
-    assert!(has(&["TargetArn=arn", "MessageStructure=json", "fcmV1Message", "MOBILE.APNS.TTL"]), "{bodies:?}");
+    assert!(
+        has(&["TargetArn=arn", "MessageStructure=json", "fcmV1Message", "MOBILE.APNS.TTL"]),
+        "{bodies:?}"
+    );
 }
 
 #[tokio::test]

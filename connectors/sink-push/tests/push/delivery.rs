@@ -5,17 +5,21 @@ use std::time::Duration;
 use order_model::*;
 use sink::Target;
 use sink_push::channels::email::{EmailChannel, EmailOptions, Security};
-use sink_push::limits::QUEUED_NOTICES_MAX;
 use sink_push::contacts::{Interest, Subscriber};
+use sink_push::limits::QUEUED_NOTICES_MAX;
 use sink_push::stand_in::{Behaviour, SmtpServer};
 use sink_push::*;
 
 use crate::rig::*;
 
 fn email(server: &SmtpServer) -> Box<dyn Channel> {
+    email_within(server, Duration::from_millis(500))
+}
+
+fn email_within(server: &SmtpServer, attempt_max: Duration) -> Box<dyn Channel> {
     let mut options =
         EmailOptions::new("127.0.0.1", server.port(), Security::None, "The Shop <orders@shop.example>");
-    options.attempt_max = Duration::from_millis(500);
+    options.attempt_max = attempt_max;
     options.connections = 4;
     Box::new(EmailChannel::new(options).unwrap())
 }
@@ -158,7 +162,8 @@ async fn an_address_that_is_none_goes_to_the_dead_letters_and_the_rest_goes_on()
     let outbox = Outbox::in_memory();
     let channels = vec![email(&server), Box::new(outbox.channel(ChannelKind::Sms))];
     let mut sink = start(&claims, contacts, channels, Hands::new().clock());
-    let decisions: Vec<_> = (1..=3).map(|number| about(OrderEventKind::Paid, number.into(), number)).collect();
+    let decisions: Vec<_> =
+        (1..=3).map(|number| about(OrderEventKind::Paid, number.into(), number)).collect();
     for _ in 0..2 {
         let [refused] = write(&mut sink, decisions.clone()).await.try_into().unwrap();
         assert_eq!(refused.sequence, Sequence(2));
@@ -177,7 +182,7 @@ async fn what_a_killed_process_left_is_sent_by_the_next() {
     server.behave(Behaviour::Silent);
     let claims = SharedClaims::default();
     let hands = Hands::new();
-    let mut sink = start(&claims, everybody(mailbox), vec![email(&server)], hands.clock());
+    let mut sink = start(&claims, everybody(mailbox), vec![email_within(&server, PATIENCE)], hands.clock());
     let decisions = (1..=30).map(|number| about(OrderEventKind::Paid, number.into(), number));
     write(&mut sink, decisions.collect()).await;
     until("somebody is at it", || claims.0.count(ClaimState::Attempting) == 4).await;

@@ -1,8 +1,8 @@
 //! The laws of every sink, over claims that fail when told to.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicU8, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use order_model::*;
 use sink::Reached;
@@ -37,7 +37,9 @@ enum Hit {
 impl FaultyClaims {
     fn hit(&self) -> Option<Hit> {
         let retry = |text: &str| ClaimsError::Retry(text.to_owned());
-        let second = self.fault.requests.fetch_add(1, Ordering::Relaxed) % 2 == 1;
+        // About every second request, in no rhythm: a write of several requests would always fail at the same one.
+        let request = self.fault.requests.fetch_add(1, Ordering::Relaxed);
+        let second = request.wrapping_mul(0x9e37_79b9_7f4a_7c15).count_ones() % 2 == 1;
         match self.fault.kind.load(Ordering::Relaxed) {
             1 if second => Some(Hit::Before(retry("throttled"))),
             2 if second => Some(Hit::Half(retry("some were not written"))),
@@ -48,10 +50,7 @@ impl FaultyClaims {
         }
     }
 
-    async fn through<T>(
-        &self,
-        work: impl Future<Output = Result<T, ClaimsError>>,
-    ) -> Result<T, ClaimsError> {
+    async fn through<T>(&self, work: impl Future<Output = Result<T, ClaimsError>>) -> Result<T, ClaimsError> {
         match self.hit() {
             None => work.await,
             Some(Hit::Before(error) | Hit::Half(error)) => Err(error),
@@ -84,7 +83,12 @@ impl Claims for FaultyClaims {
     async fn of(&self, subject: &str) -> Result<Vec<Claim>, ClaimsError> {
         self.through(self.claims.of(subject)).await
     }
-    async fn begin(&self, key: &ClaimKey, attempts: u32, until: TimeMs) -> Result<Option<Claim>, ClaimsError> {
+    async fn begin(
+        &self,
+        key: &ClaimKey,
+        attempts: u32,
+        until: TimeMs,
+    ) -> Result<Option<Claim>, ClaimsError> {
         self.through(self.claims.begin(key, attempts, until)).await
     }
     async fn settle(&self, key: &ClaimKey, attempts: u32, settled: Settled) -> Result<bool, ClaimsError> {
@@ -166,7 +170,9 @@ impl Subject for Push {
                 let (subject, facts) = (planned.subject.clone(), planned.facts.clone());
                 let both = ["email", "sms"];
                 match facts.kind {
-                    _ if planned.customer.is_none() => put(&subject, &planned.event, &["fan-out"], &facts, true),
+                    _ if planned.customer.is_none() => {
+                        put(&subject, &planned.event, &["fan-out"], &facts, true)
+                    }
                     NoticeKind::Waiting if waits.insert(subject.clone()) => {
                         put(&subject, "waiting", &["email", "mark", "sms"], &facts, false);
                     }

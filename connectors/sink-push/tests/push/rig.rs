@@ -118,7 +118,9 @@ pub(crate) fn keys() -> SigningKeys {
 pub(crate) struct SharedClaims(pub(crate) Arc<MemoryClaims>);
 
 /// Everybody has the addresses these make of them.
-pub(crate) fn everybody(address: impl Fn(CustomerId) -> Vec<Address> + Send + Sync + 'static) -> MemoryContacts {
+pub(crate) fn everybody(
+    address: impl Fn(CustomerId) -> Vec<Address> + Send + Sync + 'static,
+) -> MemoryContacts {
     MemoryContacts::with_otherwise(move |customer| {
         Some(Contact { locale: "en".to_owned(), addresses: address(customer), muted: Vec::new() })
     })
@@ -170,7 +172,12 @@ impl Claims for SharedClaims {
     async fn of(&self, subject: &str) -> Result<Vec<Claim>, ClaimsError> {
         self.0.of(subject).await
     }
-    async fn begin(&self, key: &ClaimKey, attempts: u32, until: TimeMs) -> Result<Option<Claim>, ClaimsError> {
+    async fn begin(
+        &self,
+        key: &ClaimKey,
+        attempts: u32,
+        until: TimeMs,
+    ) -> Result<Option<Claim>, ClaimsError> {
         self.0.begin(key, attempts, until).await
     }
     async fn settle(

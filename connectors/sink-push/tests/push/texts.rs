@@ -50,10 +50,16 @@ fn a_notice_reads_as_its_locale_writes() {
 fn a_field_that_is_not_there_is_named_at_load() {
     let text = ENGLISH.replacen("by {{ deadline }}.", "by {{ dedline }}.", 1);
     let error = refusal(&text);
-    assert!(error.starts_with("templates: xx.toml, [held] short: there is no field `dedline` for this kind; there are: "), "{error}");
+    assert!(
+        error.starts_with(
+            "templates: xx.toml, [held] short: there is no field `dedline` for this kind; there are: "
+        ),
+        "{error}"
+    );
     assert!(error.contains("deadline, lines, minutes"), "{error}");
     // A field of another kind, in a branch that the sample does not take, and a part of a field.
-    let text = ENGLISH.replacen("Your order {{ order }} is paid.", "{% if not order %}{{ deadline }}{% endif %}", 1);
+    let text =
+        ENGLISH.replacen("Your order {{ order }} is paid.", "{% if not order %}{{ deadline }}{% endif %}", 1);
     assert!(refusal(&text).contains("[paid] text: there is no field `deadline`"));
     let text = ENGLISH.replacen("{{ line.sku }}", "{{ line.name }}", 1);
     let error = refusal(&text);

@@ -89,8 +89,7 @@ mod tests {
 
     #[test]
     fn what_each_answer_means_at_each_step() {
-        let steps =
-            [Step::Connect, Step::Login, Step::Envelope, Step::Recipient, Step::Data, Step::Content];
+        let steps = [Step::Connect, Step::Login, Step::Envelope, Step::Recipient, Step::Data, Step::Content];
         for (answer, expected) in [
             (Answer::Code(421, "bye".to_owned()), "rest rest rest rest rest rest"),
             (Answer::Code(450, "busy".to_owned()), "rest rest rest again rest again"),

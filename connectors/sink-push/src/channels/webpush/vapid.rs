@@ -32,7 +32,8 @@ pub struct VapidError;
 impl VapidKey {
     /// The key from the base64url of its 32 bytes, the form the usual tools print.
     pub fn from_base64(text: &str) -> Result<Self, VapidError> {
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(text.trim().trim_end_matches('=')).map_err(|_| VapidError)?;
+        let bytes =
+            BASE64_URL_SAFE_NO_PAD.decode(text.trim().trim_end_matches('=')).map_err(|_| VapidError)?;
         SigningKey::from_slice(&bytes).map(Self).map_err(|_| VapidError)
     }
 
