@@ -296,5 +296,4 @@ fn commit(member: &mut dyn LogReader, partition: u32, ahead: &mut Ahead) {
 }
 
 #[cfg(test)]
-#[path = "reader_tests.rs"]
 mod tests;
