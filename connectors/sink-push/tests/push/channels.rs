@@ -151,13 +151,13 @@ fn what_is_no_push_subscription() {
         Address::WebPush(subscription).check(false)
     };
     check(&|_| {}).unwrap();
-    for (change, part) in [
+    let cases: [(&dyn Fn(&mut WebSubscription), &str); 4] = [
         (&|s: &mut WebSubscription| "http://push.example/1".clone_into(&mut s.endpoint), "not https"),
         (&|s: &mut WebSubscription| "!".clone_into(&mut s.p256dh), "p256dh is not base64url"),
         (&|s: &mut WebSubscription| "AAAA".clone_into(&mut s.p256dh), "not a point"),
         (&|s: &mut WebSubscription| "AAAA".clone_into(&mut s.auth), "auth has 3 bytes"),
-    ] as [(&dyn Fn(&mut WebSubscription), &str); 4]
-    {
+    ];
+    for (change, part) in cases {
         let error = check(change).unwrap_err().to_string();
         assert!(error.contains(part), "{error}");
     }
