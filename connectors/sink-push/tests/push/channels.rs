@@ -139,6 +139,7 @@ async fn a_browser_gets_what_only_it_can_read() {
 
 #[test]
 fn what_is_no_push_subscription() {
+    type Change<'c> = &'c dyn Fn(&mut WebSubscription);
     let secret = p256::SecretKey::from_slice(&[9; 32]).unwrap();
     let good = WebSubscription {
         endpoint: "https://push.example/1".to_owned(),
@@ -151,7 +152,7 @@ fn what_is_no_push_subscription() {
         Address::WebPush(subscription).check(false)
     };
     check(&|_| {}).unwrap();
-    let cases: [(&dyn Fn(&mut WebSubscription), &str); 4] = [
+    let cases: [(Change<'_>, &str); 4] = [
         (&|s: &mut WebSubscription| "http://push.example/1".clone_into(&mut s.endpoint), "not https"),
         (&|s: &mut WebSubscription| "!".clone_into(&mut s.p256dh), "p256dh is not base64url"),
         (&|s: &mut WebSubscription| "AAAA".clone_into(&mut s.p256dh), "not a point"),
