@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
+use sink::SinkLimits;
 use sink::harness::{Contents, Injected, Subject, check};
 use sink_clickhouse::{ClickHouse, Config, Database};
 
@@ -20,6 +22,21 @@ const LOOKS: [(&str, &str); 8] = [
     ("stock by minute", "SELECT minute, sku, * FROM stock_per_minute"),
     ("revenue", "SELECT currency, '', * FROM revenue"),
 ];
+
+/// Bytes as in the harness's own limits, and waits.
+const LIMITS: SinkLimits = SinkLimits {
+    read_records_max: 50,
+    read_bytes_max: 16 * 1_024,
+    held_bytes_max: 96 * 1_024,
+    flush_bytes_target: 48 * 1_024,
+    flush_rows_target: 100,
+    flush_wait: Duration::from_millis(50),
+    call_timeout: Duration::from_secs(60),
+    backoff_min: Duration::from_millis(1),
+    backoff_max: Duration::from_millis(10),
+    drain_timeout: Duration::from_secs(60),
+    heartbeat_interval: Duration::from_millis(50),
+};
 
 struct Engine {
     proxy: Rc<Proxy>,
@@ -67,8 +84,13 @@ impl Subject for Engine {
         fault != Some(Injected::Refuse)
     }
 
+    // A flush is seven statements, whether of ten rows or of ten thousand: fewer and larger ones than other sinks have.
     fn commands(&self) -> u64 {
-        60
+        40
+    }
+
+    fn limits(&self) -> SinkLimits {
+        LIMITS
     }
 }
 
