@@ -3,7 +3,7 @@
 //! - [`Broker`]: Apache Kafka 4.1.0, broker and controller in one JVM.
 //! - [`Registry`]: Apicurio Registry 2.5.11.Final, in memory, with the Confluent API.
 //! - [`DynamoDbLocal`]: DynamoDB Local 2.6.1, in memory.
-//! - [`DevStack`]: broker and registry, detached, for `pipeline dev up` and `pipeline dev down`.
+//! - [`DevStack`]: all three, detached, for `pipeline dev up` and `pipeline dev down`.
 //! - [`produce_with_java`]: writes records as a foreign Java producer does.
 //!
 //! Promised: each listens on 127.0.0.1 only, on ports that were free, and answers when `start` returns; each works in a
