@@ -95,6 +95,7 @@ async fn write(target: &mut DynamoDb, batches: &[Batch]) -> Result<(), MeasureEr
         let reached = progress.entry(batch.partition).or_default();
         *reached = (*reached).max(batch.reached());
     }
-    let progress: Vec<_> = progress.into_iter().filter(|(_, reached)| reached.sequence > Sequence(0)).collect();
+    let progress: Vec<_> =
+        progress.into_iter().filter(|(_, reached)| reached.sequence > Sequence(0)).collect();
     Ok(target.advance(&progress).await?)
 }

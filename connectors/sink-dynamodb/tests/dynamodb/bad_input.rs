@@ -3,9 +3,7 @@
 use order_model::{DecidedLines, Event, OrderEventKind, Partition, Sequence};
 use sink::{Fault as SinkFault, Target};
 use sink_dynamodb::{DynamoDb, TABLES, scan};
-use tables::sdk::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
-};
+use tables::sdk::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
 use tables::{Table, Tables, TablesError};
 
 use crate::decisions::{batch, decision, line, order, order_event};
@@ -113,7 +111,11 @@ async fn an_item_over_400_kb_is_refused_and_the_rest_goes_on() {
         assert_eq!(refused.len(), 1, "{refused:?}");
         let refused = refused.first().unwrap();
         assert_eq!((refused.partition, refused.sequence), (Partition(0), Sequence(2)));
-        assert!(refused.reason.contains("400 KB") && refused.reason.contains("00000bad"), "{}", refused.reason);
+        assert!(
+            refused.reason.contains("400 KB") && refused.reason.contains("00000bad"),
+            "{}",
+            refused.reason
+        );
         let items = scan(&tables, &[Table::Orders]).await.unwrap();
         assert_eq!(items.len(), 2);
         assert_eq!(target.status().status().refused, 1);

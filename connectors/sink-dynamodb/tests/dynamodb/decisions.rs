@@ -7,15 +7,15 @@ use order_model::{
 use sink::{Arrival, Batch};
 
 /// When the decision with this sequence was made: a second apart.
-pub fn time_of(sequence: u64) -> u64 {
+pub(crate) fn time_of(sequence: u64) -> u64 {
     1_800_000_000_000 + 1_000 * sequence
 }
 
-pub fn sku(text: &str) -> Sku {
+pub(crate) fn sku(text: &str) -> Sku {
     text.parse().unwrap()
 }
 
-pub fn decision(ledger: u32, sequence: u64, event: Event) -> Decision {
+pub(crate) fn decision(ledger: u32, sequence: u64, event: Event) -> Decision {
     Decision {
         partition: Partition(ledger),
         sequence: Sequence(sequence),
@@ -26,7 +26,7 @@ pub fn decision(ledger: u32, sequence: u64, event: Event) -> Decision {
 }
 
 /// One line of two units of `SKU-LEDGER`; `sequence` units are sold.
-pub fn line(ledger: u32, sequence: u64) -> DecidedLine {
+pub(crate) fn line(ledger: u32, sequence: u64) -> DecidedLine {
     DecidedLine {
         sku: sku(&format!("SKU-{ledger}")),
         quantity: 2,
@@ -36,7 +36,7 @@ pub fn line(ledger: u32, sequence: u64) -> DecidedLine {
     }
 }
 
-pub fn order_event(ledger: u32, sequence: u64, kind: OrderEventKind, order: u128) -> OrderEvent {
+pub(crate) fn order_event(ledger: u32, sequence: u64, kind: OrderEventKind, order: u128) -> OrderEvent {
     let is_about_payment =
         matches!(kind, OrderEventKind::Paid | OrderEventKind::Declined | OrderEventKind::Refund);
     let has_deadline = matches!(kind, OrderEventKind::Held | OrderEventKind::Extended);
@@ -54,12 +54,12 @@ pub fn order_event(ledger: u32, sequence: u64, kind: OrderEventKind, order: u128
     }
 }
 
-pub fn order(ledger: u32, sequence: u64, kind: OrderEventKind, order: u128) -> Decision {
+pub(crate) fn order(ledger: u32, sequence: u64, kind: OrderEventKind, order: u128) -> Decision {
     decision(ledger, sequence, Event::Order(order_event(ledger, sequence, kind, order)))
 }
 
 /// A batch of decisions of one ledger, in their order.
-pub fn batch(decisions: &[Decision]) -> Batch {
+pub(crate) fn batch(decisions: &[Decision]) -> Batch {
     let first = decisions.first().unwrap();
     let arrivals = decisions.iter().map(|decision| Arrival {
         offset: Offset(decision.sequence.0 - 1),

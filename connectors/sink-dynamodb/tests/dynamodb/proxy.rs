@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// What the proxy does to requests.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// Every second request is turned away.
     Throttle,
     /// Every second batch is carried out in part, the rest of its statements throttled.
@@ -27,8 +27,8 @@ pub enum Fault {
 }
 
 #[derive(Debug)]
-pub struct Proxy {
-    pub endpoint: String,
+pub(crate) struct Proxy {
+    pub(crate) endpoint: String,
     state: Arc<State>,
 }
 
@@ -42,7 +42,7 @@ struct State {
 
 impl Proxy {
     /// A proxy to a stand-in. Serves until the runtime ends.
-    pub async fn start(upstream: &str) -> Self {
+    pub(crate) async fn start(upstream: &str) -> Self {
         let upstream = upstream.strip_prefix("http://").unwrap().parse().unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -64,12 +64,12 @@ impl Proxy {
         Self { endpoint, state }
     }
 
-    pub fn inject(&self, fault: Option<Fault>) {
+    pub(crate) fn inject(&self, fault: Option<Fault>) {
         *self.state.fault.lock().unwrap() = fault;
     }
 
     /// The statements of all batches that came through whole, since the last call.
-    pub fn take_statements(&self) -> Vec<Value> {
+    pub(crate) fn take_statements(&self) -> Vec<Value> {
         std::mem::take(&mut *self.state.batches.lock().unwrap())
     }
 }

@@ -52,7 +52,11 @@ async fn planted_differences_are_found_and_mended() {
         assert_eq!(repair(&tables, older, wanted.get(older), wanted.get(older)).await, Ok(Repair::Changed));
         assert_eq!(repair(&tables, changed, None, None).await, Ok(Repair::Changed));
         for key in different {
-            assert_eq!(repair(&tables, key, wanted.get(key), found.get(key)).await, Ok(Repair::Made), "{key}");
+            assert_eq!(
+                repair(&tables, key, wanted.get(key), found.get(key)).await,
+                Ok(Repair::Made),
+                "{key}"
+            );
         }
         assert_eq!(scan(&tables, &TABLES).await.unwrap(), wanted);
     }

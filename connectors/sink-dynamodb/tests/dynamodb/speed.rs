@@ -14,7 +14,8 @@ fn hot_sale(flushes: u64, orders_per_flush: u64) -> Vec<Vec<Batch>> {
         let ledger = |ledger: u32| {
             let first = number * 2 * orders_per_flush + 1;
             let id = |at: u64| u128::from(number * orders_per_flush + at) * 4 + u128::from(ledger) + 0x1000;
-            let held = (0..orders_per_flush).map(|at| order(ledger, first + at, OrderEventKind::Held, id(at)));
+            let held =
+                (0..orders_per_flush).map(|at| order(ledger, first + at, OrderEventKind::Held, id(at)));
             let paid = (0..orders_per_flush)
                 .map(|at| order(ledger, first + orders_per_flush + at, OrderEventKind::Paid, id(at)));
             batch(&held.chain(paid).collect::<Vec<_>>())

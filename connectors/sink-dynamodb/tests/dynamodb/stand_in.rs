@@ -10,22 +10,22 @@ use testbed::shared_dynamodb;
 
 /// Which.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum StandIn {
+pub(crate) enum StandIn {
     Dynoxide,
     DynamoDbLocal,
 }
 
 impl StandIn {
-    pub const BOTH: [Self; 2] = [Self::Dynoxide, Self::DynamoDbLocal];
+    pub(crate) const BOTH: [Self; 2] = [Self::Dynoxide, Self::DynamoDbLocal];
 
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Dynoxide => "dynamodb (dynoxide)",
             Self::DynamoDbLocal => "dynamodb (DynamoDB Local)",
         }
     }
 
-    pub fn endpoint(self) -> String {
+    pub(crate) fn endpoint(self) -> String {
         static LOCAL: OnceLock<Local> = OnceLock::new();
         match self {
             Self::Dynoxide => LOCAL.get_or_init(|| Local::start().unwrap()).endpoint(),
@@ -34,7 +34,7 @@ impl StandIn {
     }
 
     /// Options for tables that nobody else uses, not made yet.
-    pub fn options(self) -> Options {
+    pub(crate) fn options(self) -> Options {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let prefix = format!("t{}-", NUMBER.fetch_add(1, Ordering::Relaxed));
         let tables = TableOptions { prefix, ..TableOptions::local(self.endpoint()) };
@@ -42,7 +42,7 @@ impl StandIn {
     }
 
     /// Tables that nobody else uses.
-    pub async fn tables(self) -> (Tables, Options) {
+    pub(crate) async fn tables(self) -> (Tables, Options) {
         let options = self.options();
         let tables = Tables::connect(&options.tables).await.unwrap();
         tables.create(&TABLES).await.unwrap();
@@ -51,7 +51,7 @@ impl StandIn {
 }
 
 /// A target over the same tables, by another way.
-pub async fn through(endpoint: &str, options: &Options) -> DynamoDb {
+pub(crate) async fn through(endpoint: &str, options: &Options) -> DynamoDb {
     let mut options = options.clone();
     options.tables.endpoint = Some(endpoint.to_owned());
     DynamoDb::over(Tables::connect(&options.tables).await.unwrap(), &options)

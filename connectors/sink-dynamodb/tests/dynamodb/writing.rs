@@ -18,17 +18,22 @@ async fn a_flush_writes_each_item_once_and_older_decisions_never() {
         let (tables, options) = stand_in.tables().await;
         let proxy = Proxy::start(&stand_in.endpoint()).await;
         let mut target = through(&proxy.endpoint, &options).await;
-        let orders: Vec<_> = (0..60).map(u128::from).map(|order| 0x100 + order).collect();
+        let orders: Vec<u128> = (0x100..0x100 + 60).collect();
         let mut decisions: Vec<_> =
             (1..).zip(&orders).map(|(sequence, id)| order(0, sequence, OrderEventKind::Held, *id)).collect();
-        decisions.extend((61..).zip(&orders).map(|(sequence, id)| order(0, sequence, OrderEventKind::Paid, *id)));
+        decisions
+            .extend((61..).zip(&orders).map(|(sequence, id)| order(0, sequence, OrderEventKind::Paid, *id)));
         assert_eq!(target.write(&[batch(&decisions)]).await, Ok(Vec::new()));
         // 60 orders and 60 payments; of the stock of the one SKU the newest alone, which is not there yet.
         let statements = proxy.take_statements();
         let about = |table: &str| {
             statements.iter().filter(|s| s["Statement"].as_str().unwrap().contains(table)).count()
         };
-        assert_eq!((about("-orders\""), about("-payments\""), about("-inventory\"")), (60, 60, 2), "{stand_in:?}");
+        assert_eq!(
+            (about("-orders\""), about("-payments\""), about("-inventory\"")),
+            (60, 60, 2),
+            "{stand_in:?}"
+        );
         let status = target.status().status();
         assert_eq!((status.written, status.superseded, status.throttled), (121, 0, 0));
 
@@ -51,7 +56,9 @@ async fn progress_never_moves_back() {
         let at = |sequence, offset| Reached { sequence: Sequence(sequence), next_offset: Offset(offset) };
         let one = Partition(1);
         assert_eq!(target.reached(one).await, Ok(Reached::default()));
-        for (said, kept) in [(at(5, 9), at(5, 9)), (at(4, 20), at(5, 9)), (at(5, 11), at(5, 11)), (at(6, 12), at(6, 12))] {
+        for (said, kept) in
+            [(at(5, 9), at(5, 9)), (at(4, 20), at(5, 9)), (at(5, 11), at(5, 11)), (at(6, 12), at(6, 12))]
+        {
             target.advance(&[(one, said)]).await.unwrap();
             assert_eq!(target.reached(one).await, Ok(kept), "{said:?}");
         }
@@ -83,8 +90,9 @@ async fn through_every_fault_the_tables_come_out_right() {
             let proxy = Proxy::start(&stand_in.endpoint()).await;
             proxy.inject(Some(fault));
             let mut target = through(&proxy.endpoint, &options).await;
-            let decisions: Vec<_> =
-                (1..=120).map(|sequence| order(0, sequence, OrderEventKind::Held, (sequence % 90).into())).collect();
+            let decisions: Vec<_> = (1..=120)
+                .map(|sequence| order(0, sequence, OrderEventKind::Held, (sequence % 90).into()))
+                .collect();
             let mut tries = 0;
             while let Err(error) = target.write(&[batch(&decisions)]).await {
                 tries += 1;
@@ -118,7 +126,11 @@ async fn a_customer_sees_their_orders_newest_first() {
             .map(|(key, item)| (key.hash.get(34..).unwrap(), item.attributes.get("status").unwrap().clone()))
             .collect();
         let status = |text: &str| Value::from(text);
-        assert_eq!(told, [("17", status("held")), ("0d", status("held")), ("03", status("paid"))], "{stand_in:?}");
+        assert_eq!(
+            told,
+            [("17", status("held")), ("0d", status("held")), ("03", status("paid"))],
+            "{stand_in:?}"
+        );
         assert_eq!(history(&tables, CustomerId::from(3), 1).await.unwrap().len(), 1);
         assert!(history(&tables, CustomerId::from(9), 10).await.unwrap().is_empty());
     }
@@ -138,6 +150,7 @@ async fn ended_orders_go_when_their_time_is_over() {
     held.time = old.time;
     target.write(&[batch(&[old, held])]).await.unwrap();
     assert_eq!(local.expire().unwrap(), 1);
-    let left: BTreeSet<_> = scan(&tables, &[tables::Table::Orders]).await.unwrap().into_keys().map(|k| k.hash).collect();
+    let left: BTreeSet<_> =
+        scan(&tables, &[tables::Table::Orders]).await.unwrap().into_keys().map(|k| k.hash).collect();
     assert_eq!(left, BTreeSet::from(["00000000-0000-0000-0000-000000000002".to_owned()]));
 }
