@@ -112,8 +112,8 @@ fn host() -> String {
 /// Sinks that run in this process.
 #[derive(Default)]
 pub struct Sinks {
-    handles: BTreeMap<Name, SinkHandle>,
-    runs: JoinSet<(Name, Result<SinkStatus, SinkError>)>,
+    handles: BTreeMap<&'static str, SinkHandle>,
+    runs: JoinSet<(&'static str, Result<SinkStatus, SinkError>)>,
 }
 
 impl Sinks {
@@ -130,13 +130,11 @@ impl Sinks {
             match name {
                 Name::ClickHouse => {
                     let options = sink_options(context.topics(), sink_clickhouse::limits::sink_limits());
-                    sinks.add(*name, stores.clickhouse()?, parts, options).with_context(starting)?;
+                    sinks.add(stores.clickhouse()?, parts, options).with_context(starting)?;
                 }
                 Name::DynamoDb => {
                     let options = sink_options(context.topics(), sink_dynamodb::limits::loop_limits());
-                    sinks
-                        .add(*name, context.dynamodb_target().await?, parts, options)
-                        .with_context(starting)?;
+                    sinks.add(context.dynamodb_target().await?, parts, options).with_context(starting)?;
                 }
             }
         }
@@ -146,11 +144,11 @@ impl Sinks {
     /// Starts one more.
     pub fn add<T: Target>(
         &mut self,
-        name: Name,
         target: T,
         parts: &SinkParts,
         options: SinkOptions,
     ) -> Result<(), SinkError> {
+        let name = target.name();
         let (runner, handle) = tokio::task::block_in_place(|| Runner::new(target, parts.clone(), options))?;
         self.handles.insert(name, handle);
         self.runs.spawn(async move { (name, runner.run().await) });
@@ -158,7 +156,7 @@ impl Sinks {
     }
 
     /// How each sink is.
-    pub fn status(&self) -> BTreeMap<Name, SinkStatus> {
+    pub fn status(&self) -> BTreeMap<&'static str, SinkStatus> {
         self.handles.iter().map(|(name, handle)| (*name, handle.status())).collect()
     }
 
@@ -167,7 +165,7 @@ impl Sinks {
     pub async fn until_told(
         &mut self,
         ends: Option<&BTreeMap<u32, u64>>,
-    ) -> Result<BTreeMap<Name, SinkStatus>> {
+    ) -> Result<BTreeMap<&'static str, SinkStatus>> {
         let mut terminate = signal(SignalKind::terminate()).context("listen for signals")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("listen for signals")?;
         let mut asked = false;
@@ -185,7 +183,7 @@ impl Sinks {
                 }
                 Some(ended) = self.runs.join_next() => {
                     let (name, ended) = ended.context("a sink panicked")?;
-                    self.handles.remove(&name);
+                    self.handles.remove(name);
                     match ended {
                         Ok(status) => { done.insert(name, status); }
                         Err(error) => {
@@ -205,18 +203,18 @@ impl Sinks {
             None => Ok(()),
             Some(ended) => {
                 let (name, ended) = ended.context("a sink panicked")?;
-                ended.with_context(|| format!("run the sink {}", name.text()))?;
-                anyhow::bail!("the sink {} ended before it was told to", name.text());
+                ended.with_context(|| format!("run the sink {name}"))?;
+                anyhow::bail!("the sink {name} ended before it was told to");
             }
         }
     }
 
     /// Waits until every sink has ended.
-    pub async fn ended(&mut self) -> Result<BTreeMap<Name, SinkStatus>> {
+    pub async fn ended(&mut self) -> Result<BTreeMap<&'static str, SinkStatus>> {
         let mut done = BTreeMap::new();
         while let Some(ended) = self.runs.join_next().await {
             let (name, ended) = ended.context("a sink panicked")?;
-            done.insert(name, ended.with_context(|| format!("run the sink {}", name.text()))?);
+            done.insert(name, ended.with_context(|| format!("run the sink {name}"))?);
         }
         self.handles.clear();
         Ok(done)

@@ -13,10 +13,14 @@ use pipeline_cli::ExitCode;
 use running::{Running, until};
 use serde_json::Value;
 
-/// Runs a demo of so many orders that keeps its log in `log`.
+/// Runs a demo of so many orders that keeps its log in `log`, and carries decisions to no stores.
 fn demo(place: &Place, orders: &str) -> Value {
+    demo_with(place, orders, &["--no-outputs"])
+}
+
+fn demo_with(place: &Place, orders: &str, more: &[&str]) -> Value {
     let arguments = ["demo", "--orders", orders, "--rate", "0", "--headless", "-o", "json", "--keep", "log"];
-    one(&place.run(&arguments).expect(ExitCode::Ok))
+    one(&place.run(&[&arguments, more].concat()).expect(ExitCode::Ok))
 }
 
 fn prove(place: &Place, log: &str, more: &[&str]) -> Run {
@@ -30,8 +34,9 @@ fn one(run: &Run) -> Value {
 #[test]
 fn a_kept_demo_proves_the_same_wherever_and_however_it_is_replayed() {
     let place = Place::new();
-    let result = demo(&place, "3000");
+    let result = demo_with(&place, "3000", &[]);
     for (key, value) in [
+        ("reconciled", Value::from(true)),
         ("orders", Value::from(3_000)),
         ("proved", Value::from(true)),
         ("lost", Value::from(0)),
@@ -50,6 +55,10 @@ fn a_kept_demo_proves_the_same_wherever_and_however_it_is_replayed() {
         "dead_letters",
         "orders_per_second",
         "peak_rss_bytes",
+        "dynamodb_items",
+        "clickhouse_rows",
+        "notices",
+        "money_kept",
     ] {
         assert!(result[key].as_u64().is_some_and(|number| number > 0), "{key}: {result}");
     }
@@ -68,6 +77,10 @@ fn a_kept_demo_proves_the_same_wherever_and_however_it_is_replayed() {
         assert_eq!(proof["proved"], true);
         assert_eq!(proof["decided"], result["decided"]);
     }
+    let sql = "SELECT count() AS rows FROM decisions";
+    let asked =
+        place.run(&["query", "-o", "ndjson", "--set", "clickhouse=log/clickhouse", sql]).expect(ExitCode::Ok);
+    assert_eq!(asked.rows()[0]["rows"], result["clickhouse_rows"], "the analytics are kept as well");
     let again = ["demo", "--orders", "10", "--headless", "--keep", "log"];
     place.run(&again).expect(ExitCode::Usage).says("not empty");
 }

@@ -21,18 +21,9 @@ const ORDERS: &str = "100000";
 const RATE: &str = "1500";
 const KILLS: u32 = 50;
 
-/// Where npm and its cache are found, which the engine needs when it is fetched for the first time.
-fn environment() -> Vec<(&'static str, String)> {
-    ["HOME", "PATH", "XDG_CACHE_HOME"]
-        .into_iter()
-        .filter_map(|name| Some((name, std::env::var(name).ok()?)))
-        .collect()
-}
-
 /// A folder configured for the broker, the tables and an engine of its own.
 struct Ground {
     place: Place,
-    environment: Vec<(&'static str, String)>,
     tables: TableOptions,
 }
 
@@ -45,19 +36,15 @@ impl Ground {
             dynamodb.url()
         );
         fs::write(place.path().join("pipeline.toml"), config).unwrap();
-        Self { place, environment: environment(), tables: TableOptions::local(dynamodb.url()) }
-    }
-
-    fn environment(&self) -> Vec<(&str, &str)> {
-        self.environment.iter().map(|(name, value)| (*name, value.as_str())).collect()
+        Self { place, tables: TableOptions::local(dynamodb.url()) }
     }
 
     fn run(&self, arguments: &[&str]) -> Run {
-        self.place.run_with(arguments, &self.environment())
+        self.place.run(arguments)
     }
 
     fn start(&self, name: &str, arguments: &[&str]) -> Running {
-        Running::start_with(self.place.path(), name, arguments, &self.environment())
+        Running::start(self.place.path(), name, arguments)
     }
 
     /// Adds a line to the configuration.

@@ -2,16 +2,20 @@
 
 use anyhow::{Context as _, Result};
 use bench::core::{CoreFigures, CoreOptions};
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use order_bench::kafka::{KafkaBenchOptions, KafkaFigures, KafkaProgress};
 use order_bench::latency::{LatencyFigures, LatencyLog, LatencyOptions, LatencyProgress};
 use serde::Serialize;
+use sink_bench::clickhouse::{ClickHouseFigures, ClickHouseOptions};
+use sink_bench::dynamodb::{DynamoDbFigures, DynamoDbOptions};
+use sink_bench::push::{PushFigures, PushOptions};
 
 use crate::ExitCode;
 use crate::context::Context;
 use crate::notes::note;
 use crate::output::{Row, one};
 use crate::progress::Progress;
+use crate::stores::{Analytics, block_on};
 
 /// Arguments of `pipeline bench`.
 #[derive(Debug, clap::Args)]
@@ -64,6 +68,25 @@ enum What {
         #[arg(long)]
         embedded: bool,
     },
+    /// Decisions into ClickHouse, into DynamoDB and to people. Starts all three in this process
+    Sinks {
+        /// One of them
+        #[arg(long)]
+        only: Option<SinkName>,
+        /// Decisions for each, instead of 2,000,000 for ClickHouse, 200,000 for DynamoDB, 50,000 notices
+        #[arg(long)]
+        decisions: Option<u64>,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum SinkName {
+    #[value(name = "clickhouse")]
+    ClickHouse,
+    #[value(name = "dynamodb")]
+    DynamoDb,
+    #[value(name = "push")]
+    Push,
 }
 
 /// Runs `pipeline bench`.
@@ -94,8 +117,47 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
             progress.end();
             one(context.format, &LatencyRow(figures.context("measure the latency")?))?;
         }
+        What::Sinks { only, decisions } => one(context.format, &sinks(only, decisions)?)?,
     }
     Ok(ExitCode::Ok)
+}
+
+/// ClickHouse first: its peak of memory is then its own.
+fn sinks(only: Option<SinkName>, decisions: Option<u64>) -> Result<SinksRow> {
+    let is_wanted = |name| only.is_none_or(|only| only == name);
+    let clickhouse = is_wanted(SinkName::ClickHouse).then(|| clickhouse(decisions)).transpose()?;
+    let dynamodb = is_wanted(SinkName::DynamoDb).then(|| dynamodb(decisions)).transpose()?;
+    let push = is_wanted(SinkName::Push).then(|| push(decisions)).transpose()?;
+    Ok(SinksRow { clickhouse, dynamodb, push })
+}
+
+fn clickhouse(decisions: Option<u64>) -> Result<ClickHouseFigures> {
+    let options = ClickHouseOptions::default();
+    let options = ClickHouseOptions { decisions: decisions.unwrap_or(options.decisions), ..options };
+    let folder = tempfile::tempdir().context("make a folder for ClickHouse")?;
+    let analytics = Analytics::in_process(folder.path(), "bench")?;
+    let progress = Progress::start("decisions in ClickHouse");
+    let run = sink_bench::clickhouse::run(&analytics.config, options, |written| progress.show(written));
+    let figures = block_on(async { Ok(run.await?) });
+    progress.end();
+    figures.context("measure the sink of ClickHouse")
+}
+
+fn dynamodb(decisions: Option<u64>) -> Result<DynamoDbFigures> {
+    let options = DynamoDbOptions::default();
+    let options = DynamoDbOptions { decisions: decisions.unwrap_or(options.decisions), ..options };
+    let progress = Progress::start("decisions in DynamoDB");
+    let run = sink_bench::dynamodb::run(options, |written| progress.show(written));
+    let figures = block_on(async { Ok(run.await?) });
+    progress.end();
+    figures.context("measure the sink of DynamoDB")
+}
+
+fn push(decisions: Option<u64>) -> Result<PushFigures> {
+    let options = PushOptions::default();
+    let options = PushOptions { notices: decisions.unwrap_or(options.notices), ..options };
+    let figures = block_on(async { Ok(sink_bench::push::run(options).await?) });
+    figures.context("measure the notices")
 }
 
 fn say_kafka(event: KafkaProgress) {
@@ -197,6 +259,75 @@ impl Row for LatencyRow {
         cells.push(figures.settings.clone());
         cells
     }
+}
+
+#[derive(Serialize)]
+struct SinksRow {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clickhouse: Option<ClickHouseFigures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dynamodb: Option<DynamoDbFigures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    push: Option<PushFigures>,
+}
+
+impl Row for SinksRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "ClickHouse rows/s",
+        "rows/s/core",
+        "decode ns/row",
+        "first tenth rows/s",
+        "last tenth rows/s",
+        "peak MB",
+        "setting",
+        "DynamoDB decisions/s",
+        "write units/1,000 orders",
+        "requests/1,000 orders",
+        "setting",
+        "notices/s",
+        "CPU ns/notice",
+        "setting",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let clickhouse = self.clickhouse.as_ref().map(|figures| {
+            let peak = figures.peak_resident_bytes.map(|bytes| (bytes / 1_000_000).to_string());
+            [
+                format!("{:.0}", figures.rows_per_second),
+                format!("{:.0}", figures.rows_per_second_per_core),
+                format!("{:.0}", figures.decode_ns_per_row),
+                format!("{:.0}", figures.first_tenth_per_second),
+                format!("{:.0}", figures.last_tenth_per_second),
+                peak.unwrap_or_else(|| "unknown".to_owned()),
+                figures.settings.clone(),
+            ]
+        });
+        let dynamodb = self.dynamodb.as_ref().map(|figures| {
+            let (at_once, later) = (&figures.paid_at_once, &figures.paid_later);
+            let both = |at_once: f64, later: f64| format!("{at_once:.0} paid at once, {later:.0} paid later");
+            [
+                both(at_once.decisions_per_second, later.decisions_per_second),
+                both(at_once.write_units_per_1000_orders, later.write_units_per_1000_orders),
+                both(at_once.requests_per_1000_orders, later.requests_per_1000_orders),
+                figures.settings.clone(),
+            ]
+        });
+        let push = self.push.as_ref().map(|figures| {
+            [
+                format!("{:.0}", figures.notices_per_second),
+                format!("{:.0}", figures.cpu_ns_per_notice),
+                figures.settings.clone(),
+            ]
+        });
+        let mut cells = or_not_measured(clickhouse);
+        cells.extend(or_not_measured(dynamodb));
+        cells.extend(or_not_measured(push));
+        cells
+    }
+}
+
+fn or_not_measured<const N: usize>(cells: Option<[String; N]>) -> Vec<String> {
+    cells.map_or_else(|| vec!["not measured".to_owned(); N], Vec::from)
 }
 
 #[expect(clippy::as_conversions, reason = "a figure for people; floats convert in no other way")]

@@ -87,6 +87,8 @@ struct DemoView {
     dynamodb_items: Option<u64>,
     /// Rows of decisions in ClickHouse.
     clickhouse_rows: Option<u64>,
+    /// Notices in the outbox.
+    notices: Option<u64>,
     /// Whether the stores hold what the log says.
     reconciled: Option<bool>,
     /// How long the sinks went on after the sale was over.
@@ -157,7 +159,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     let finish = |outputs: Outputs| outputs.finish(&sinks, &ground.topics, &stop);
     let carried = outputs.map(finish).transpose().context("carry the decisions to the stores")?;
     show(context.format, args, &ground, &result, carried.as_ref())?;
-    let is_reconciled = carried.is_none_or(|carried| carried.reconciliation.holds());
+    let is_reconciled = carried.is_none_or(|carried| carried.holds());
     Ok(if result.is_proved() && is_reconciled { ExitCode::Ok } else { ExitCode::CheckFailed })
 }
 
@@ -267,7 +269,8 @@ fn show(
         peak_rss_bytes: peak_rss_bytes(),
         dynamodb_items: carried.and_then(|carried| carried.reconciliation.items),
         clickhouse_rows: carried.and_then(|carried| carried.reconciliation.rows),
-        reconciled: carried.map(|carried| carried.reconciliation.holds()),
+        notices: carried.map(|carried| carried.notices),
+        reconciled: carried.map(Carried::holds),
         catch_up_seconds: carried.map(|carried| (carried.seconds * 1_000.0).round() / 1_000.0),
         money_kept: result.takings.taken - result.takings.refunded,
     };
@@ -280,13 +283,20 @@ fn show(
 
 /// One sentence about the stores.
 fn stores_in_words(carried: &Carried) -> String {
-    let Carried { reconciliation, .. } = carried;
+    let Carried { reconciliation, notices, notices_repeated, .. } = carried;
     let stores = [(reconciliation.items, "items in the tables"), (reconciliation.rows, "rows in ClickHouse")];
     let stores: Vec<String> =
         stores.iter().filter_map(|(count, what)| Some(format!("{} {what}", (*count)?))).collect();
     let stores = stores.join(" and ");
     match reconciliation.differences.as_slice() {
-        [] if reconciliation.holds() => format!("{stores}: exactly what the log says."),
+        [] if carried.holds() => {
+            format!("{stores}: exactly what the log says. {notices} notices, each once.")
+        }
+        [] if reconciliation.holds() => {
+            format!(
+                "{stores}: exactly what the log says. {notices} notices, {notices_repeated} of them twice."
+            )
+        }
         [] => format!("{stores}; {} decisions are missing on the log.", reconciliation.gaps),
         [first, ..] => {
             format!(

@@ -171,9 +171,9 @@ fn start(context: &Context, names: &[Name], once: bool) -> Result<ExitCode> {
     Ok(ExitCode::Ok)
 }
 
-fn run_row(name: Name, status: &SinkStatus) -> RunRow {
+fn run_row(name: &'static str, status: &SinkStatus) -> RunRow {
     let SinkStatus { rows, bytes, retries, refused, repeats, .. } = *status;
-    RunRow { sink: name.text(), decisions: rows, bytes, retries, refused, repeats }
+    RunRow { sink: name, decisions: rows, bytes, retries, refused, repeats }
 }
 
 /// The end of each partition of `decisions`.

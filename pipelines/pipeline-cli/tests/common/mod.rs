@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 #![expect(unreachable_pub, reason = "shared by several test binaries")]
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -56,12 +57,18 @@ impl Place {
             .args(arguments)
             .current_dir(self.path())
             .env_clear()
+            .envs(kept_environment())
             .envs(environment.iter().copied())
             .output()
             .unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         Run { code: status.code().unwrap(), stdout: text(stdout), stderr: text(stderr) }
     }
+}
+
+/// What a run keeps of our environment: where the caches are, and npm, which fetches the ClickHouse engine.
+pub fn kept_environment() -> impl Iterator<Item = (&'static str, OsString)> {
+    ["HOME", "PATH", "XDG_CACHE_HOME"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)))
 }
 
 impl Run {

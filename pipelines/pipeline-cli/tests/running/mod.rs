@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use crate::common::Run;
+use crate::common::{Run, kept_environment};
 
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -22,17 +22,12 @@ pub struct Running {
 impl Running {
     /// Starts the binary in `folder`; `name` names the files with its output there.
     pub fn start(folder: &Path, name: &str, arguments: &[&str]) -> Self {
-        Self::start_with(folder, name, arguments, &[])
-    }
-
-    /// As [`Self::start`], with some of an environment.
-    pub fn start_with(folder: &Path, name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let [stdout, stderr] = ["out", "err"].map(|end| folder.join(format!("{name}.{end}")));
         let child = Command::new(env!("CARGO_BIN_EXE_pipeline"))
             .args(arguments)
             .current_dir(folder)
             .env_clear()
-            .envs(environment.iter().copied())
+            .envs(kept_environment())
             .stdout(File::create(&stdout).unwrap())
             .stderr(File::create(&stderr).unwrap())
             .spawn()
