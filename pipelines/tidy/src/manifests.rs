@@ -75,7 +75,6 @@ const EDGES: &[(&str, &[&str])] = &[
             "payment-worker",
             "reconcile",
             "sink",
-            "sink-bench",
             "sink-clickhouse",
             "sink-dynamodb",
             "sink-push",
@@ -94,10 +93,6 @@ const EDGES: &[(&str, &[&str])] = &[
             "order-traffic",
             "testbed",
         ],
-    ),
-    (
-        "sink-bench",
-        &["order-model", "order-codec", "sink", "sink-clickhouse", "sink-dynamodb", "sink-push", "tables"],
     ),
     (
         "sink-bench",
