@@ -22,6 +22,15 @@ struct Written {
     time_ms: u64,
 }
 
+/// A write under way: tried again with the same decisions, it goes on with the step it failed at.
+#[derive(PartialEq, Eq, Debug)]
+struct Begun {
+    stretches: Vec<Stretch>,
+    rows: usize,
+    /// Steps done: the insert, its count, and the computed tables one by one.
+    steps: usize,
+}
+
 /// ClickHouse as a target of decisions.
 ///
 /// Rows are inserted, counted in the table, and only then rolled up; progress is written after that. Each step can be
@@ -29,10 +38,12 @@ struct Written {
 #[derive(Debug)]
 pub struct ClickHouse {
     database: Database,
-    /// Whether the table was found to be ours, since the start or since the last fault.
+    /// Whether the table was found to be ours, since the start or since a fault that halts.
     checked: bool,
     /// Rows of the next insert.
     insert_rows: usize,
+    /// What the last write had done when it failed or was cut off.
+    begun: Option<Begun>,
     written: BTreeMap<u32, Written>,
 }
 
@@ -49,6 +60,7 @@ impl ClickHouse {
             database: Database::new(config),
             checked: false,
             insert_rows: INSERT_ROWS_MAX,
+            begun: None,
             written: BTreeMap::new(),
         }
     }
@@ -84,9 +96,23 @@ impl ClickHouse {
 
     async fn bring(&mut self, rows: &[Row]) -> Result<(), Fault> {
         let stretches = stretches(rows);
-        self.insert(rows).await?;
-        self.count(rows, &stretches).await?;
-        self.derive(rows, &stretches).await?;
+        let is_same = |begun: &&Begun| begun.stretches == stretches && begun.rows == rows.len();
+        let mut steps = self.begun.as_ref().filter(is_same).map_or(0, |begun| begun.steps);
+        let derived = derived(rows, &stretches);
+        while steps < derived.len() + 2 {
+            match steps.checked_sub(2).and_then(|step| derived.get(step)) {
+                Some((what, sql)) => self.run(what, sql).await?,
+                None if steps == 0 => self.insert(rows).await?,
+                None => {
+                    // Should rows be missing, they are inserted again.
+                    self.begun = None;
+                    self.count(rows, &stretches).await?;
+                }
+            }
+            steps += 1;
+            self.begun = Some(Begun { stretches: stretches.clone(), rows: rows.len(), steps });
+        }
+        self.begun = None;
         for stretch in &stretches {
             let last = rows.iter().rev().find(|row| row.partition == stretch.partition);
             let time_ms = last.map_or(0, |row| row.time_ms);
@@ -136,18 +162,6 @@ impl ClickHouse {
         Ok(())
     }
 
-    async fn derive(&self, rows: &[Row], stretches: &[Stretch]) -> Result<(), Fault> {
-        let filter = filter(stretches);
-        self.run("computing table order_facts", &order_insert(&filter)).await?;
-        if rows.iter().any(|row| (LISTING_KINDS_FROM..KIND_CUSTOMER_BLOCKED).contains(&row.kind)) {
-            self.run("computing table listing_events", &listing_insert(&filter)).await?;
-        }
-        for rollup in ROLLUPS {
-            self.run(&format!("computing table {}", rollup.table), &rollup.insert(stretches)).await?;
-        }
-        Ok(())
-    }
-
     async fn run(&self, what: &str, sql: &str) -> Result<(), Fault> {
         self.database.execute(sql).await.map_err(|error| fault(what, &error))
     }
@@ -191,6 +205,20 @@ impl ClickHouse {
             Some(_) => self.dense(partition).await,
         }
     }
+}
+
+/// The statements that compute what these decisions change, each with what it does.
+fn derived(rows: &[Row], stretches: &[Stretch]) -> Vec<(String, String)> {
+    let filter = filter(stretches);
+    let mut statements = vec![("computing table order_facts".to_owned(), order_insert(&filter))];
+    if rows.iter().any(|row| (LISTING_KINDS_FROM..KIND_CUSTOMER_BLOCKED).contains(&row.kind)) {
+        statements.push(("computing table listing_events".to_owned(), listing_insert(&filter)));
+    }
+    let rollups = ROLLUPS.iter();
+    statements.extend(
+        rollups.map(|rollup| (format!("computing table {}", rollup.table), rollup.insert(stretches))),
+    );
+    statements
 }
 
 /// From the first to the last row of each partition.
@@ -243,7 +271,8 @@ impl Target for ClickHouse {
         if !rows.is_empty()
             && let Err(error) = self.bring(&rows).await
         {
-            self.checked = false;
+            // Whoever mends the table should hear which column it was.
+            self.checked &= !matches!(error, Fault::Halt(_));
             return Err(error);
         }
         Ok(refused)

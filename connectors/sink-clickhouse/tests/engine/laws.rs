@@ -86,7 +86,7 @@ impl Subject for Engine {
 
     // A flush is seven statements, whether of ten rows or of ten thousand: fewer and larger ones than other sinks have.
     fn commands(&self) -> u64 {
-        40
+        150
     }
 
     fn limits(&self) -> SinkLimits {
