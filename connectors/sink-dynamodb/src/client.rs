@@ -6,7 +6,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use sink::Fault;
+use order_model::Partition;
+use sink::{Fault, Reached};
 use tables::limits::{BATCH_STATEMENTS_MAX, ITEM_BYTES_MAX};
 use tables::sdk::types::BatchStatementResponse;
 use tables::{Failure, Table, Tables, Verdict};
@@ -17,6 +18,7 @@ use crate::fold::Folded;
 use crate::item::Key;
 use crate::limits::{FAILED_IN_A_ROW_MAX, STEPS_MAX};
 use crate::pace::Pace;
+use crate::progress;
 use crate::statement::{Next, Step};
 use crate::status::Counts;
 
@@ -99,6 +101,22 @@ impl Client {
         }
     }
 
+    /// Says how far a partition has got. Asked for again here, as statements are: the loop would begin anew with the first
+    /// partition, and a DynamoDB that takes only every other request would never get to the last.
+    pub(crate) async fn say(&mut self, partition: Partition, reached: Reached) -> Result<(), Fault> {
+        self.pace.start_anew();
+        self.failed = 0;
+        loop {
+            self.counts.progress();
+            let Err(failure) = progress::write(&self.tables, partition, reached).await else { return Ok(()) };
+            match failure.verdict {
+                Verdict::Throttled => self.wait(false, 1).await?,
+                Verdict::Retry => self.count_failed(&failure)?,
+                _ => return Err(fault(&self.named_in(Table::Inventory, failure))),
+            }
+        }
+    }
+
     fn send(&self, under_way: &mut JoinSet<(Vec<Job>, Answer)>, batch: Vec<Job>) {
         let tables = self.tables.clone();
         self.counts.requested(batch.len());
@@ -153,7 +171,7 @@ impl Client {
                             failed = Some(failure);
                             waiting.push_back(job);
                         }
-                        _ => return Err(fault(&self.named(&job.key, failure))),
+                        _ => return Err(fault(&self.named_in(job.key.table, failure))),
                     }
                 }
             }
@@ -218,8 +236,8 @@ impl Client {
         Ok(())
     }
 
-    fn named(&self, key: &Key, failure: Failure) -> Failure {
-        let table = self.tables.name(key.table);
+    fn named_in(&self, table: Table, failure: Failure) -> Failure {
+        let table = self.tables.name(table);
         Failure { detail: format!("table {table}: {}", failure.detail), ..failure }
     }
 }

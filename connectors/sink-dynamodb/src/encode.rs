@@ -67,7 +67,7 @@ pub(crate) const fn optional_attributes(table: Table) -> &'static [&'static str]
     match table {
         Table::Orders => &["reason", "deadline", "payment", "expires_at"],
         Table::Payments => &["reason"],
-        Table::Inventory | Table::Notices => &[],
+        Table::Inventory | Table::Notices | Table::Contacts | Table::Subscriptions => &[],
     }
 }
 

@@ -14,6 +14,8 @@ pub(crate) const fn key_names(table: Table) -> [&'static str; 2] {
         Table::Inventory => ["sku", "facet"],
         Table::Payments => ["order", "entry"],
         Table::Notices => ["order", "notice"],
+        Table::Contacts => ["customer", "part"],
+        Table::Subscriptions => ["interest", "customer"],
     }
 }
 
@@ -33,7 +35,7 @@ impl Key {
         let [hash, range] = key_names(self.table);
         let second = match self.table {
             Table::Orders => AttributeValue::N(self.range.clone()),
-            Table::Inventory | Table::Payments | Table::Notices => AttributeValue::S(self.range.clone()),
+            _ => AttributeValue::S(self.range.clone()),
         };
         [(hash, AttributeValue::S(self.hash.clone())), (range, second)]
     }

@@ -5,7 +5,7 @@
 use order_model::{Offset, Partition, Sequence};
 use sink::{Fault, Reached};
 use tables::sdk::types::AttributeValue;
-use tables::{Table, Tables, Verdict, classify};
+use tables::{Failure, Table, Tables, Verdict, classify};
 
 use crate::classify::fault;
 
@@ -40,7 +40,7 @@ pub(crate) async fn read(tables: &Tables, partition: Partition) -> Result<Reache
     }
 }
 
-pub(crate) async fn write(tables: &Tables, partition: Partition, reached: Reached) -> Result<(), Fault> {
+pub(crate) async fn write(tables: &Tables, partition: Partition, reached: Reached) -> Result<(), Failure> {
     let number = |value: u64| AttributeValue::N(value.to_string());
     let answer = tables
         .client()
@@ -63,5 +63,5 @@ pub(crate) async fn write(tables: &Tables, partition: Partition, reached: Reache
         .await;
     let Err(error) = answer else { return Ok(()) };
     let failure = classify(&error);
-    if failure.verdict == Verdict::Superseded { Ok(()) } else { Err(fault(&failure)) }
+    if failure.verdict == Verdict::Superseded { Ok(()) } else { Err(failure) }
 }

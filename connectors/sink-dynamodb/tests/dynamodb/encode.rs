@@ -104,7 +104,7 @@ fn a_reason_is_told_and_goes_when_it_no_longer_holds() {
     rejected.reason = Some(RejectReason::LedgerFull);
     let first = decision(0, 1, Event::Order(rejected));
     let orders = key(Table::Orders, ORDER_TEXT, "0");
-    let items = items_of(&[first.clone()], &Retention::default());
+    let items = items_of([&first], &Retention::default());
     assert_eq!(text(items.get(&orders).unwrap(), "reason"), "ledger_full");
     let items = items_of(&[first, order(0, 2, OrderEventKind::Held, ORDER)], &Retention::default());
     assert_eq!(text(items.get(&orders).unwrap(), "reason"), "-");

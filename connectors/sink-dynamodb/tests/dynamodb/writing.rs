@@ -66,6 +66,23 @@ async fn progress_never_moves_back() {
     }
 }
 
+#[tokio::test]
+async fn progress_of_many_partitions_is_said_though_every_other_request_fails() {
+    for fault in [Fault::Throttle, Fault::LostReply] {
+        let (_, options) = StandIn::Dynoxide.tables().await;
+        let proxy = Proxy::start(&StandIn::Dynoxide.endpoint()).await;
+        proxy.inject(Some(fault));
+        let mut target = through(&proxy.endpoint, &options).await;
+        let reached = Reached { sequence: Sequence(5), next_offset: Offset(5) };
+        let progress: Vec<_> = (0..7).map(|partition| (Partition(partition), reached)).collect();
+        assert_eq!(target.advance(&progress).await, Ok(()), "{fault:?}");
+        proxy.inject(None);
+        for (partition, reached) in progress {
+            assert_eq!(target.reached(partition).await, Ok(reached), "{fault:?}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stock_is_written_once_an_interval_and_before_the_write_ends() {
     let (tables, mut options) = StandIn::Dynoxide.tables().await;
