@@ -94,7 +94,7 @@ impl Subject for Engine {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn every_law_of_a_sink_is_kept() {
     let proxy = Rc::new(Proxy::start(crate::url()));
     let report = check(Engine { proxy, config: RefCell::new(None) }).await;
