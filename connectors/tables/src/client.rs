@@ -174,7 +174,7 @@ mod tests {
         let with_prefix =
             |prefix: &str| TableOptions { prefix: prefix.to_owned(), ..TableOptions::default() };
         assert!(refusal(&with_prefix("a b")).contains("' '"));
-        assert!(refusal(&with_prefix(&"a".repeat(250))).contains("longer than 246"));
+        assert!(refusal(&with_prefix(&"a".repeat(250))).contains("longer than 242"));
         for endpoint in
             ["http://127.0.0.1:8000", "https://dynamodb.eu-west-1.amazonaws.com", "http://[::1]:80/"]
         {

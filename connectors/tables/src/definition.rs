@@ -16,11 +16,22 @@ pub enum Table {
     Payments,
     /// Notices to people: which were tried, and what came of it.
     Notices,
+    /// Where people are reached, and what they do not want.
+    Contacts,
+    /// Who asked to be told about what.
+    Subscriptions,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 4] = [Self::Orders, Self::Inventory, Self::Payments, Self::Notices];
+    pub const ALL: [Self; 6] = [
+        Self::Orders,
+        Self::Inventory,
+        Self::Payments,
+        Self::Notices,
+        Self::Contacts,
+        Self::Subscriptions,
+    ];
 
     /// Its name without a prefix.
     pub const fn name(self) -> &'static str {
@@ -29,6 +40,8 @@ impl Table {
             Self::Inventory => "inventory",
             Self::Payments => "payments",
             Self::Notices => "notices",
+            Self::Contacts => "contacts",
+            Self::Subscriptions => "subscriptions",
         }
     }
 
@@ -39,6 +52,8 @@ impl Table {
             Self::Inventory => include_str!("../../../schemas/dynamodb/inventory.json"),
             Self::Payments => include_str!("../../../schemas/dynamodb/payments.json"),
             Self::Notices => include_str!("../../../schemas/dynamodb/notices.json"),
+            Self::Contacts => include_str!("../../../schemas/dynamodb/contacts.json"),
+            Self::Subscriptions => include_str!("../../../schemas/dynamodb/subscriptions.json"),
         }
     }
 
