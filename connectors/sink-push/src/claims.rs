@@ -20,8 +20,10 @@ use sink::Reached;
 use crate::contacts::ChannelKind;
 use crate::notice::{Facts, Planned};
 
+mod dynamodb;
 mod memory;
 
+pub use dynamodb::TableClaims;
 pub use memory::MemoryClaims;
 
 /// What a claim is for.
@@ -200,7 +202,8 @@ impl From<ClaimsError> for sink::Fault {
     }
 }
 
-/// Keeps claims, and how far each partition's decisions are claimed. All reads see all earlier writes.
+/// Keeps claims, and how far each partition's decisions are claimed. All reads see all earlier writes, but for
+/// [`Claims::open`], which may not see the newest yet.
 pub trait Claims: Send + Sync + 'static {
     /// Records claims, each unless there is one under its key; says for each which, in the same order. A key stands in the
     /// list once.

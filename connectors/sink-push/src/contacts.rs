@@ -13,8 +13,10 @@ use serde::{Deserialize, Serialize};
 use crate::limits::{EMAIL_BYTES_MAX, URL_BYTES_MAX};
 use crate::notice::Class;
 
+mod dynamodb;
 mod memory;
 
+pub use dynamodb::TableContacts;
 pub use memory::MemoryContacts;
 
 /// A way to people. The number is stable and never reused.

@@ -14,6 +14,7 @@
 pub mod bench;
 pub mod channels;
 pub mod claims;
+pub mod config;
 pub mod contacts;
 mod delivery;
 mod fan_out;
@@ -23,6 +24,7 @@ mod mac;
 pub mod notice;
 mod office;
 mod queue;
+mod requests;
 mod sink;
 #[cfg(feature = "stand-in")]
 pub mod stand_in;
@@ -39,8 +41,11 @@ use order_model::TimeMs;
 pub use self::sink::{Courier, Parts, PushSink};
 pub use channels::outbox::Outbox;
 pub use channels::{Channel, Message, Outcome, UnknownRule};
-pub use claims::{Claim, ClaimKey, ClaimState, Claims, ClaimsError, MemoryClaims, Slot};
-pub use contacts::{Address, ChannelKind, Contact, Contacts, ContactsError, MemoryContacts, Mute};
+pub use claims::{Claim, ClaimKey, ClaimState, Claims, ClaimsError, MemoryClaims, Slot, TableClaims};
+pub use config::{ConfigError, Equipment, PushConfig};
+pub use contacts::{
+    Address, ChannelKind, Contact, Contacts, ContactsError, MemoryContacts, Mute, TableContacts,
+};
 pub use fields::Links;
 pub use mac::{KeyError, SigningKeys};
 pub use notice::{Class, Facts, NoticeKind, Planned, plan};

@@ -41,6 +41,21 @@ pub const QUIET_INTERVAL_MS: u64 = 300_000;
 /// At most one round of back-in-stock notices per SKU and interval; in milliseconds.
 pub const BACK_IN_STOCK_INTERVAL_MS: u64 = 300_000;
 
+/// Most requests to DynamoDB at a time for one call of a store.
+pub const TABLE_REQUESTS_MAX: usize = 32;
+/// Most items asked of DynamoDB in one request; DynamoDB's own limit.
+pub const TABLE_KEYS_PER_REQUEST_MAX: usize = 100;
+/// How often a throttled request is made in all, before the whole call is asked again.
+pub const TABLE_THROTTLED_TRIES_MAX: u32 = 12;
+/// How often a request without an answer is made in all.
+pub const TABLE_LOST_TRIES_MAX: u32 = 6;
+/// After so long a request without an answer is not made again, in milliseconds.
+pub const TABLE_LOST_MS_MAX: u64 = 15_000;
+/// First pause before a request is made again, in milliseconds; it doubles with each further one.
+pub const TABLE_PAUSE_MS_MIN: u64 = 4;
+/// Longest pause before a request is made again, in milliseconds.
+pub const TABLE_PAUSE_MS_MAX: u64 = 640;
+
 /// Most claims that the in-memory store keeps; then the oldest settled ones go.
 pub const MEMORY_CLAIMS_MAX: usize = 2_000_000;
 /// Most notices that the in-memory outbox keeps; then the oldest go.

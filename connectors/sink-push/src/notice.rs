@@ -124,6 +124,16 @@ impl Class {
     pub const fn number(self) -> u8 {
         self as u8
     }
+
+    /// The stable name, as it stands in preferences.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Orders => "orders",
+            Self::Refusals => "refusals",
+            Self::Waitlist => "waitlist",
+            Self::Offers => "offers",
+        }
+    }
 }
 
 /// What a notice says; kept with its claim, so that it can be written again after a restart.

@@ -9,4 +9,5 @@ mod http;
 mod laws;
 mod notices;
 mod rig;
+mod stores;
 mod texts;
