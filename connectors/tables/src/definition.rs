@@ -24,14 +24,8 @@ pub enum Table {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 6] = [
-        Self::Orders,
-        Self::Inventory,
-        Self::Payments,
-        Self::Notices,
-        Self::Contacts,
-        Self::Subscriptions,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Orders, Self::Inventory, Self::Payments, Self::Notices, Self::Contacts, Self::Subscriptions];
 
     /// Its name without a prefix.
     pub const fn name(self) -> &'static str {

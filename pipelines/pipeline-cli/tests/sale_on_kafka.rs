@@ -4,6 +4,7 @@
 
 mod common;
 mod running;
+mod stores;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

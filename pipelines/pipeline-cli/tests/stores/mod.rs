@@ -2,15 +2,12 @@
 //! hand afterwards. DynamoDB is DynamoDB Local, ClickHouse is the engine itself.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-mod common;
-mod running;
-
 use std::fs;
 use std::time::Duration;
 
-use common::{Place, Run};
+use crate::common::{Place, Run};
+use crate::running::{Running, until};
 use pipeline_cli::ExitCode;
-use running::{Running, until};
 use sink_dynamodb::{Item, Key, TABLES, Value, repair, scan};
 use tables::{Table, TableOptions, Tables};
 use testbed::{Broker, DynamoDbLocal};
