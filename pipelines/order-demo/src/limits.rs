@@ -10,7 +10,7 @@ pub(crate) const AHEAD_RECORDS_MAX: u64 = 20_000;
 pub(crate) const GATHER: Duration = Duration::from_millis(2);
 /// How long the log may take to acknowledge.
 pub(crate) const ACKNOWLEDGE_WAIT: Duration = Duration::from_millis(5);
-/// How long the watcher waits for decisions before it looks whether it is to stop.
-pub(crate) const WATCHER_WAIT: Duration = Duration::from_millis(2);
+/// How long the till waits for decisions before it looks at its payments.
+pub(crate) const TILL_WAIT: Duration = Duration::from_millis(2);
 /// How often the end of the sale is looked for.
 pub(crate) const QUIET_INTERVAL: Duration = Duration::from_millis(10);

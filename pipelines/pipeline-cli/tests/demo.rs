@@ -58,7 +58,6 @@ fn a_kept_demo_proves_the_same_wherever_and_however_it_is_replayed() {
         "dynamodb_items",
         "clickhouse_rows",
         "notices",
-        "money_kept",
     ] {
         assert!(result[key].as_u64().is_some_and(|number| number > 0), "{key}: {result}");
     }

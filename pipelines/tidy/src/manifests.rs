@@ -42,7 +42,6 @@ const EDGES: &[(&str, &[&str])] = &[
             "order-worker",
             "order-proof",
             "order-traffic",
-            "payment-worker",
         ],
     ),
     (

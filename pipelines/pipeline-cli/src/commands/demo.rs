@@ -93,8 +93,6 @@ struct DemoView {
     reconciled: Option<bool>,
     /// How long the sinks went on after the sale was over.
     catch_up_seconds: Option<f64>,
-    /// Money the provider took and did not give back, in minor units.
-    money_kept: i64,
 }
 
 /// The log of a demo, and what it needs to be read again.
@@ -272,7 +270,6 @@ fn show(
         notices: carried.map(|carried| carried.notices),
         reconciled: carried.map(Carried::holds),
         catch_up_seconds: carried.map(|carried| (carried.seconds * 1_000.0).round() / 1_000.0),
-        money_kept: result.takings.taken - result.takings.refunded,
     };
     match format {
         Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&view)?)?,
