@@ -35,14 +35,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     (
         "order-demo",
-        &[
-            "order-model",
-            "order-codec",
-            "order-log",
-            "order-worker",
-            "order-proof",
-            "order-traffic",
-        ],
+        &["order-model", "order-codec", "order-log", "order-worker", "order-proof", "order-traffic"],
     ),
     (
         "order-sim",
