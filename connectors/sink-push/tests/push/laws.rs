@@ -105,13 +105,49 @@ impl Claims for FaultyClaims {
     }
 }
 
+/// What has to be claimed.
+pub(crate) fn expected(decisions: &[Vec<Decision>]) -> Contents {
+    let mut contents = BTreeMap::new();
+    let mut put = |subject: &str, event: &str, slots: &[&str], facts: &Facts, replace: bool| {
+        for slot in slots {
+            let entry = contents.entry(format!("{subject} {event} {slot}"));
+            match replace {
+                true => drop(entry.insert_entry(format!("{facts:?}"))),
+                false => drop(entry.or_insert_with(|| format!("{facts:?}"))),
+            }
+        }
+    };
+    for decisions in decisions {
+        let mut waits = std::collections::BTreeSet::new();
+        for planned in decisions.iter().flat_map(plan).filter(|planned| planned.expires > TimeMs(1)) {
+            let (subject, facts) = (planned.subject.clone(), planned.facts.clone());
+            let both = ["email", "sms"];
+            match facts.kind {
+                _ if planned.customer.is_none() => put(&subject, &planned.event, &["fan-out"], &facts, true),
+                NoticeKind::Waiting if waits.insert(subject.clone()) => {
+                    put(&subject, "waiting", &["email", "mark", "sms"], &facts, false);
+                }
+                NoticeKind::Waiting => {
+                    let moved = planned.moved_on();
+                    put(&subject, &moved.event, &both, &moved.facts, true);
+                }
+                NoticeKind::Held if waits.contains(&subject) => {
+                    put(&subject, "held", &both, &planned.after_waiting().facts, false);
+                }
+                _ => put(&subject, &planned.event, &both, &facts, false),
+            }
+        }
+    }
+    contents
+}
+
 #[derive(Default)]
 struct Push {
     storage: FaultyClaims,
 }
 
 /// A clock before every decision: all is claimed, and nothing is due.
-fn early() -> Clock {
+pub(crate) fn early() -> Clock {
     Arc::new(|| TimeMs(1))
 }
 
@@ -154,40 +190,7 @@ impl Subject for Push {
     }
 
     fn expected(&self, decisions: &[Vec<Decision>]) -> Option<Contents> {
-        let mut contents = BTreeMap::new();
-        let mut put = |subject: &str, event: &str, slots: &[&str], facts: &Facts, replace: bool| {
-            for slot in slots {
-                let entry = contents.entry(format!("{subject} {event} {slot}"));
-                match replace {
-                    true => drop(entry.insert_entry(format!("{facts:?}"))),
-                    false => drop(entry.or_insert_with(|| format!("{facts:?}"))),
-                }
-            }
-        };
-        for decisions in decisions {
-            let mut waits = std::collections::BTreeSet::new();
-            for planned in decisions.iter().flat_map(plan).filter(|planned| planned.expires > TimeMs(1)) {
-                let (subject, facts) = (planned.subject.clone(), planned.facts.clone());
-                let both = ["email", "sms"];
-                match facts.kind {
-                    _ if planned.customer.is_none() => {
-                        put(&subject, &planned.event, &["fan-out"], &facts, true)
-                    }
-                    NoticeKind::Waiting if waits.insert(subject.clone()) => {
-                        put(&subject, "waiting", &["email", "mark", "sms"], &facts, false);
-                    }
-                    NoticeKind::Waiting => {
-                        let moved = planned.moved_on();
-                        put(&subject, &moved.event, &both, &moved.facts, true);
-                    }
-                    NoticeKind::Held if waits.contains(&subject) => {
-                        put(&subject, "held", &both, &planned.after_waiting().facts, false);
-                    }
-                    _ => put(&subject, &planned.event, &both, &facts, false),
-                }
-            }
-        }
-        Some(contents)
+        Some(expected(decisions))
     }
 
     fn inject(&self, fault: Option<Injected>) -> bool {

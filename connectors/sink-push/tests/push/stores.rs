@@ -8,6 +8,7 @@ use sink::{Reached, Target};
 use sink_push::channels::email::{EmailChannel, EmailOptions, Security};
 use sink_push::claims::{Recorded, Settled};
 use sink_push::contacts::{Interest, Subscriber, WebSubscription};
+use sink_push::limits::CLAIM_RETENTION_MS;
 use sink_push::stand_in::SmtpServer;
 use sink_push::*;
 use tables::sdk::types::AttributeValue;
@@ -169,7 +170,7 @@ async fn a_settled_claim_leaves_the_index_and_goes_in_the_end() {
     claims.settle(&one.key, 0, settled(ClaimState::Expired, 5)).await.unwrap();
     let item = item().await;
     assert!(!item.contains_key("open"));
-    let goes = (one.expires.0 + limits::CLAIM_RETENTION_MS) / 1_000;
+    let goes = (one.expires.0 + CLAIM_RETENTION_MS) / 1_000;
     assert_eq!(item["expires_at"], AttributeValue::N(goes.to_string()));
 }
 
