@@ -243,7 +243,7 @@ impl Claims for TableClaims {
 
     async fn reached(&self, partition: Partition) -> Result<Reached, ClaimsError> {
         let item = get(&self.tables, item::progress_key(partition)).await?;
-        item.map_or(Ok(Reached::default()), |item| item::reached(partition, &item))
+        item.map_or_else(|| Ok(Reached::default()), |item| item::reached(partition, &item))
     }
 
     async fn advance(&self, progress: &[(Partition, Reached)]) -> Result<(), ClaimsError> {

@@ -146,12 +146,12 @@ async fn claims_in_memory() {
 
 #[tokio::test]
 async fn claims_in_dynoxide() {
-    keeps_claims(TableClaims::over(tables_at(&dynoxide()).await.0)).await;
+    Box::pin(keeps_claims(TableClaims::over(tables_at(&dynoxide()).await.0))).await;
 }
 
 #[tokio::test]
 async fn claims_in_dynamodb_local() {
-    keeps_claims(TableClaims::over(tables_at(&shared_dynamodb().unwrap().url()).await.0)).await;
+    Box::pin(keeps_claims(TableClaims::over(tables_at(&shared_dynamodb().unwrap().url()).await.0))).await;
 }
 
 #[tokio::test]
