@@ -175,7 +175,7 @@ fn wrong_topic_settings_are_found() {
     run(&["topic", "create", "--set", "retention=1h"]).expect(ExitCode::Ok);
     run(&["topic", "check", "--set", "retention=1h"]).expect(ExitCode::Ok);
     let found = run(&["topic", "check"]).expect(ExitCode::CheckFailed).rows();
-    assert_eq!(found.len(), 3);
+    assert_eq!(found.len(), 4);
     assert!(
         found.iter().all(|row| row["setting"] == "retention.ms" && row["found"] == "3600000"),
         "{found:?}"
