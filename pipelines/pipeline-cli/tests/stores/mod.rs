@@ -183,8 +183,8 @@ fn plant_rows(ground: &Ground) {
         "ALTER TABLE decisions_raw UPDATE total = total + 1 WHERE partition = 0 AND sequence IN (31, 600, 6000) {now}"
     ));
     ground.ask(
-        "INSERT INTO decisions_raw SELECT * REPLACE(sequence + 10000000 AS sequence) FROM decisions_raw FINAL \
-         WHERE partition = 0 AND sequence IN (40, 41)",
+        "INSERT INTO decisions_raw SELECT * REPLACE(sequence + 10000000 AS sequence) FROM (SELECT * FROM \
+         decisions_raw FINAL WHERE partition = 0 AND sequence IN (40, 41))",
     );
     ground.ask(&format!(
         "ALTER TABLE rollup_orders UPDATE decisions = decisions + 1 WHERE partition = 1 AND span = 0 {now}"
