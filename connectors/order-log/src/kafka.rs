@@ -19,7 +19,7 @@ mod producer;
 mod queue;
 mod reader;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -28,7 +28,7 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use crate::{
     Bounds, Log, LogAppender, LogError, LogReader, ReadLimits, TopicFinding, TopicSpec,
-    kafka::context::Context,
+    kafka::context::Context, limits::TOPIC_WAIT_STEP_MS,
 };
 
 pub use options::KafkaOptions;
@@ -117,7 +117,7 @@ fn partition_count(metadata: &Metadata, topic: &str) -> Option<u32> {
     }
 }
 
-/// Asks the leader of the partition.
+/// Asks the leader of the partition; where it has only just been elected, until it knows of it.
 fn bounds(
     client: &BaseConsumer<Context>,
     options: &KafkaOptions,
@@ -125,7 +125,16 @@ fn bounds(
     partition: u32,
 ) -> Result<Bounds, LogError> {
     let timeout = options.request_timeout();
-    match client.fetch_watermarks(topic, to_i32(partition), timeout) {
+    let deadline = Instant::now() + timeout;
+    let mut answer = client.fetch_watermarks(topic, to_i32(partition), timeout);
+    while let Err(KafkaError::MetadataFetch(code)) = &answer
+        && is_without_leader(*code)
+        && Instant::now() < deadline
+    {
+        std::thread::sleep(Duration::from_millis(TOPIC_WAIT_STEP_MS));
+        answer = client.fetch_watermarks(topic, to_i32(partition), timeout);
+    }
+    match answer {
         Ok((start, end)) => Ok(Bounds { start: to_offset(start), end: to_offset(end) }),
         Err(KafkaError::MetadataFetch(code)) if is_missing(code) => {
             let metadata = client
@@ -147,6 +156,17 @@ fn is_missing(code: RDKafkaErrorCode) -> bool {
         RDKafkaErrorCode::UnknownTopic
             | RDKafkaErrorCode::UnknownPartition
             | RDKafkaErrorCode::UnknownTopicOrPartition
+    )
+}
+
+/// Whether the code means that the partition is between two leaders, as one of a new topic is for a moment.
+fn is_without_leader(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::NotLeaderForPartition
+            | RDKafkaErrorCode::LeaderNotAvailable
+            | RDKafkaErrorCode::FencedLeaderEpoch
+            | RDKafkaErrorCode::UnknownLeaderEpoch
     )
 }
 
