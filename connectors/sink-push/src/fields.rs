@@ -8,6 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use humantime::format_rfc3339_seconds;
 use minijinja::Value;
+use order_model::Currency;
 use serde::Serialize;
 
 use crate::notice::{FactLine, Facts, NoticeKind};
@@ -137,19 +138,13 @@ fn written(line: &FactLine, money: impl Fn(i64) -> String) -> Line {
 
 /// An amount as the locale writes it, with as many digits as ISO 4217 gives the currency.
 fn money(amount: i64, currency: &str, format: &Format) -> String {
-    let digits: u32 = match currency {
-        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "VND"
-        | "VUV" | "XAF" | "XOF" | "XPF" => 0,
-        "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
-        _ => 2,
-    };
-    let unit = 10_u64.pow(digits);
-    let (major, minor) = (amount.unsigned_abs() / unit, amount.unsigned_abs() % unit);
+    let digits = currency.parse::<Currency>().map_or(2, |currency| currency.digits());
+    let number = format!("{:0width$}", amount.unsigned_abs(), width = digits + 1);
+    let (major, minor) = number.split_at(number.len() - digits);
     let sign = if amount < 0 { "-" } else { "" };
-    let width = usize::try_from(digits).unwrap_or(0);
     let number = match digits {
         0 => format!("{sign}{major}"),
-        _ => format!("{sign}{major}{}{minor:0width$}", format.decimal_mark),
+        _ => format!("{sign}{major}{}{minor}", format.decimal_mark),
     };
     if format.currency_last { format!("{number} {currency}") } else { format!("{currency} {number}") }
 }

@@ -24,7 +24,7 @@ pub use decision::{
     OrderEvent, OrderEventKind, Stock,
 };
 pub use ids::{CommandId, CustomerId, IdError, OrderId, PaymentId};
-pub use money::{Currency, CurrencyError, MinorUnits, included_tax, line_total};
+pub use money::{Currency, CurrencyError, MinorUnits, included_tax, line_total, show_amount};
 pub use position::{Offset, Partition, Position, RelayNumber, Sequence, TimeMs};
 pub use reject::RejectReason;
 pub use relay::{Relay, RelayBody, RelayLine, RelayLines, Reserve, ReserveAnswer};

@@ -18,6 +18,14 @@ pub type MinorUnits = i64;
 #[expect(clippy::as_conversions, reason = "`From` cannot be called in a constant")]
 const _ORDER_TOTAL_MAX: i64 = UNIT_PRICE_MAX * LINE_QUANTITY_MAX as i64 * LINES_MAX as i64;
 
+/// Currencies of ISO 4217 without minor units.
+const WITHOUT_MINOR: [&str; 17] = [
+    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF",
+    "XOF", "XPF",
+];
+/// Currencies of ISO 4217 whose minor unit is a thousandth.
+const THOUSANDTHS: [&str; 7] = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
+
 /// Why a text is not a currency.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("a currency is three capital letters, as in ISO 4217")]
@@ -51,6 +59,24 @@ impl Currency {
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
+
+    /// Digits after the point, as in ISO 4217. Currencies the lists do not name have two.
+    pub fn digits(&self) -> usize {
+        match self.as_str() {
+            code if WITHOUT_MINOR.contains(&code) => 0,
+            code if THOUSANDTHS.contains(&code) => 3,
+            _ => 2,
+        }
+    }
+}
+
+/// An amount in digits, `129.90`, without its currency.
+pub fn show_amount(amount: MinorUnits, currency: Currency) -> String {
+    let digits = currency.digits();
+    let sign = if amount < 0 { "-" } else { "" };
+    let number = format!("{:0width$}", amount.unsigned_abs(), width = digits + 1);
+    let (major, minor) = number.split_at(number.len() - digits);
+    if digits == 0 { format!("{sign}{major}") } else { format!("{sign}{major}.{minor}") }
 }
 
 impl FromStr for Currency {

@@ -2,13 +2,7 @@
 
 use order_model::{Currency, MinorUnits};
 
-/// Currencies of ISO 4217 without minor units.
-const WITHOUT_MINOR: [&str; 16] = [
-    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF",
-    "XOF",
-];
-/// Currencies of ISO 4217 whose minor unit is a thousandth.
-const THOUSANDTHS: [&str; 7] = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
+pub use order_model::show_amount;
 
 /// Why a text is no amount.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -23,28 +17,10 @@ pub struct AmountError {
 #[error("a rate is a percentage from \"0%\" to \"100%\" with at most two digits after the point")]
 pub struct RateError;
 
-/// Digits after the point. Currencies the lists do not name have two.
-pub fn digits(currency: Currency) -> usize {
-    match currency.as_str() {
-        code if WITHOUT_MINOR.contains(&code) => 0,
-        code if THOUSANDTHS.contains(&code) => 3,
-        _ => 2,
-    }
-}
-
 /// Reads an amount: `129.90`, `129` (whole major units), never `129.9` where two digits are due.
 pub fn parse_amount(text: &str, currency: Currency) -> Result<MinorUnits, AmountError> {
-    let digits = digits(currency);
+    let digits = currency.digits();
     parse_decimal(text, digits, true).ok_or(AmountError { currency, digits })
-}
-
-/// Shows an amount as [`parse_amount`] reads it.
-pub fn show_amount(amount: MinorUnits, currency: Currency) -> String {
-    let digits = digits(currency);
-    let sign = if amount < 0 { "-" } else { "" };
-    let number = format!("{:0width$}", amount.unsigned_abs(), width = digits + 1);
-    let (major, minor) = number.split_at(number.len() - digits);
-    if digits == 0 { format!("{sign}{major}") } else { format!("{sign}{major}.{minor}") }
 }
 
 /// Reads a tax rate, `19%` or `7.7%`, in basis points.
