@@ -160,6 +160,9 @@ pub struct TopicSpec {
     pub replication: u16,
     /// Records are kept at least this long, in milliseconds.
     pub retention_ms: u64,
+    /// Whether, instead, the newest record of each key is kept for ever (`cleanup.policy=compact`), and one without a value
+    /// at least `retention_ms`. A log that keeps everything need not do anything for it: who reads takes the newest.
+    pub is_compacted: bool,
     /// Largest record the topic must take, in bytes.
     pub record_bytes_max: usize,
 }

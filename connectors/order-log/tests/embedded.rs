@@ -46,7 +46,14 @@ fn acknowledged_records_survive_reopening() {
 
 fn spec(name: &str, partitions: u32) -> TopicSpec {
     let name = name.to_owned();
-    TopicSpec { name, partitions, replication: 1, retention_ms: 0, record_bytes_max: 1_000 }
+    TopicSpec {
+        name,
+        partitions,
+        replication: 1,
+        retention_ms: 0,
+        is_compacted: false,
+        record_bytes_max: 1_000,
+    }
 }
 
 fn create(log: &EmbeddedLog, partitions: u32) {

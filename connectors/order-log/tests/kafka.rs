@@ -27,7 +27,9 @@ fn connect() -> KafkaLog {
 
 fn spec(name: &str, partitions: u32) -> TopicSpec {
     let retention_ms = 7 * 24 * 3_600_000;
-    TopicSpec { name: name.to_owned(), partitions, replication: 1, retention_ms, record_bytes_max: 1_000_000 }
+    let name = name.to_owned();
+    let record_bytes_max = 1_000_000;
+    TopicSpec { name, partitions, replication: 1, retention_ms, is_compacted: false, record_bytes_max }
 }
 
 fn batch(topic: &str, records: impl IntoIterator<Item = (u32, String)>) -> AppendBatch {
@@ -142,6 +144,18 @@ fn created_topics_are_as_needed_and_wrong_ones_are_named() {
     assert_eq!(named, BTreeSet::from(expected), "{findings:?}");
     let partitions = findings.iter().find(|finding| finding.setting == "partitions").unwrap().to_string();
     assert_eq!(partitions, "topic checked: partitions is 3, needed is 4");
+}
+
+#[test]
+fn a_compacted_topic_is_made_and_told_from_the_others() {
+    let log = connect();
+    let compacted = TopicSpec { is_compacted: true, ..spec("compacted", 1) };
+    log.create_topics(std::slice::from_ref(&compacted)).unwrap();
+    assert_eq!(log.check_topics(std::slice::from_ref(&compacted)).unwrap(), []);
+    let found = log.check_topics(&[TopicSpec { is_compacted: false, ..compacted.clone() }]).unwrap();
+    assert_eq!(found[0].to_string(), "topic compacted: cleanup.policy is compact, needed is delete");
+    let found = log.check_topics(&[TopicSpec { retention_ms: u64::MAX / 2, ..compacted }]).unwrap();
+    assert_eq!(found.iter().map(|one| one.setting.as_str()).collect::<Vec<_>>(), ["delete.retention.ms"]);
 }
 
 #[test]

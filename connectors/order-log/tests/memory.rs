@@ -19,6 +19,7 @@ fn orders() -> TopicSpec {
         partitions: 1,
         replication: 1,
         retention_ms: 0,
+        is_compacted: false,
         record_bytes_max: 0,
     }
 }

@@ -129,6 +129,7 @@ impl Controls {
             partitions: 2,
             replication,
             retention_ms,
+            is_compacted: false,
             record_bytes_max: order_log::limits::RECORD_BYTES_MAX,
         }
     }

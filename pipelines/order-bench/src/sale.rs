@@ -106,6 +106,7 @@ pub(crate) fn create_topics(log: &dyn Log, names: &[&str], partitions: u32) -> R
         partitions,
         replication: 1,
         retention_ms: RETENTION_MS,
+        is_compacted: false,
         record_bytes_max: RECORD_BYTES_MAX,
     };
     log.create_topics(&names.iter().map(spec).collect::<Vec<_>>()).map(drop)

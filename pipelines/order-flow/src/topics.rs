@@ -8,6 +8,9 @@ use order_log::limits::RECORD_BYTES_MAX;
 /// Partitions of `controls`: the controls in the first, the heartbeats in the second.
 const CONTROLS_PARTITIONS: u32 = 2;
 
+/// Partitions of `catalogue`: one reader reads all of it, and it is small.
+const CATALOGUE_PARTITIONS: u32 = 1;
+
 /// The topics of one deployment: the same names behind one prefix.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Topics {
@@ -19,6 +22,8 @@ pub struct Topics {
     pub dead_letters: Arc<str>,
     /// How sinks are told to pause, and say that they live.
     pub controls: Arc<str>,
+    /// What is sold, in words and pictures: the newest record of each SKU.
+    pub catalogue: Arc<str>,
 }
 
 /// Which of our topics.
@@ -32,11 +37,14 @@ pub enum TopicKind {
     DeadLetters,
     /// `controls`
     Controls,
+    /// `catalogue`
+    Catalogue,
 }
 
 impl TopicKind {
     /// Every topic.
-    pub const ALL: [Self; 4] = [Self::Orders, Self::Decisions, Self::DeadLetters, Self::Controls];
+    pub const ALL: [Self; 5] =
+        [Self::Orders, Self::Decisions, Self::DeadLetters, Self::Controls, Self::Catalogue];
 
     /// The name without the prefix.
     pub const fn name(self) -> &'static str {
@@ -45,6 +53,7 @@ impl TopicKind {
             Self::Decisions => "decisions",
             Self::DeadLetters => "dead-letters",
             Self::Controls => "controls",
+            Self::Catalogue => "catalogue",
         }
     }
 }
@@ -58,6 +67,7 @@ impl Topics {
             decisions: name(TopicKind::Decisions),
             dead_letters: name(TopicKind::DeadLetters),
             controls: name(TopicKind::Controls),
+            catalogue: name(TopicKind::Catalogue),
         }
     }
 
@@ -68,6 +78,7 @@ impl Topics {
             TopicKind::Decisions => &self.decisions,
             TopicKind::DeadLetters => &self.dead_letters,
             TopicKind::Controls => &self.controls,
+            TopicKind::Catalogue => &self.catalogue,
         }
     }
 
@@ -80,9 +91,14 @@ impl Topics {
     pub fn specs(&self, partitions: u32, replication: u16, retention_ms: u64) -> Vec<TopicSpec> {
         let spec = |kind: TopicKind| TopicSpec {
             name: self.name(kind).to_string(),
-            partitions: if kind == TopicKind::Controls { CONTROLS_PARTITIONS } else { partitions },
+            partitions: match kind {
+                TopicKind::Orders | TopicKind::Decisions | TopicKind::DeadLetters => partitions,
+                TopicKind::Controls => CONTROLS_PARTITIONS,
+                TopicKind::Catalogue => CATALOGUE_PARTITIONS,
+            },
             replication,
             retention_ms,
+            is_compacted: kind == TopicKind::Catalogue,
             record_bytes_max: RECORD_BYTES_MAX,
         };
         TopicKind::ALL.map(spec).into()
@@ -103,10 +119,14 @@ mod tests {
     }
 
     #[test]
-    fn all_but_the_controls_have_equally_many_partitions() {
+    fn what_is_decided_has_equally_many_partitions_everywhere() {
         let specs = Topics::with_prefix("").specs(12, 3, 1);
         let partitions: Vec<_> = specs.iter().map(|spec| (spec.name.as_str(), spec.partitions)).collect();
-        assert_eq!(partitions, [("orders", 12), ("decisions", 12), ("dead-letters", 12), ("controls", 2)]);
+        let expected =
+            [("orders", 12), ("decisions", 12), ("dead-letters", 12), ("controls", 2), ("catalogue", 1)];
+        assert_eq!(partitions, expected);
+        let compacted = specs.iter().filter(|spec| spec.is_compacted).map(|spec| spec.name.as_str());
+        assert_eq!(compacted.collect::<Vec<_>>(), ["catalogue"]);
         assert!(specs.iter().all(|spec| spec.replication == 3));
     }
 }

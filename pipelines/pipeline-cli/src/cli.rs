@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::ExitCode;
 use crate::commands::{
-    analytics, bench, completions, config, customer, demo, dev, keys, listing, log, order, payment, prove,
+    analytics, bench, catalogue, completions, config, customer, demo, dev, keys, listing, log, order, payment, prove,
     query, reconcile, sale, sim, sink, table, topic, worker,
 };
 use crate::config::{ConfigError, DEFAULT_FILE, ENV_FILE, Flag, Settings, load};
@@ -71,6 +71,8 @@ pub enum Command {
     Topic(topic::Args),
     /// Apply, show and close sales
     Sale(sale::Args),
+    /// Apply, list and show what is sold, in words and pictures
+    Catalogue(catalogue::Args),
     /// Restock, pause and resume a listing
     Listing(listing::Args),
     /// Block and unblock a customer
@@ -113,6 +115,7 @@ impl Cli {
             Command::Bench(args) => bench::run(&context, &args),
             Command::Topic(args) => topic::run(&context, args),
             Command::Sale(args) => sale::run(&context, args),
+            Command::Catalogue(args) => catalogue::run(&context, args),
             Command::Listing(args) => listing::run(&context, args),
             Command::Customer(args) => customer::run(&context, args),
             Command::Order(args) => order::run(&context, args),

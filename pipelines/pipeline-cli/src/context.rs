@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use order_codec::{Codec, FileSchemas, HttpRegistry, KeyRing, SchemaSource};
+use catalogue::ProductCodec;
+use order_codec::{Codec, FileSchemas, HttpRegistry, KeyRing, RegistryError, SchemaSource};
 use order_log::{EmbeddedLog, EmbeddedOptions, KafkaLog, KafkaOptions, Log, LogError};
 use testbed::DevStack;
 
@@ -94,19 +95,32 @@ impl Context {
         DevStack::read(folder).with_context(|| format!("read the dev stack in {}", folder.display()))
     }
 
-    /// The codec: with the registry configured, else that of the dev stack we use, else the schema files.
+    /// The codec of commands, decisions and dead letters.
     pub fn codec(&self) -> Result<Codec> {
+        self.schemas(Codec::new)
+    }
+
+    /// The codec of the catalogue.
+    pub fn product_codec(&self) -> Result<ProductCodec> {
+        self.schemas(ProductCodec::new)
+    }
+
+    /// What is made with the registry configured, else that of the dev stack we use, else the schema files.
+    pub fn schemas<T>(
+        &self,
+        make: impl FnOnce(Arc<dyn SchemaSource>) -> Result<T, RegistryError>,
+    ) -> Result<T> {
         let dev_registry = || Ok::<_, anyhow::Error>(self.dev_stack()?.map(|stack| stack.registry_url));
         let url = self.settings.registry.clone().map_or_else(dev_registry, |url| Ok(Some(url)))?;
         let login = self.settings.registry_login.as_ref();
-        let codec = || {
+        let made = || {
             let source: Arc<dyn SchemaSource> = match &url {
                 Some(url) => Arc::new(HttpRegistry::new(url, login)?),
                 None => Arc::new(FileSchemas::new()?),
             };
-            Codec::new(source)
+            make(source)
         };
-        codec().context("learn the ids of our schemas")
+        made().context("learn the ids of our schemas")
     }
 
     /// Where the keys are.

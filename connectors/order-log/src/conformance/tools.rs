@@ -51,6 +51,7 @@ pub(super) fn spec(topic: &str, partitions: u32) -> TopicSpec {
         partitions,
         replication: 1,
         retention_ms: 7 * 24 * 3_600_000,
+        is_compacted: false,
         record_bytes_max: crate::limits::RECORD_BYTES_MAX,
     }
 }

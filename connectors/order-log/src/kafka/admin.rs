@@ -29,12 +29,18 @@ enum Needed {
 fn needed(spec: &TopicSpec) -> [(&'static str, Needed); 7] {
     let in_sync = if spec.replication >= REPLICATION_FOR_TWO_IN_SYNC { 2 } else { 1 };
     let bytes = PRODUCE_BATCH_BYTES_MAX.max(spec.record_bytes_max + RECORD_OVERHEAD_BYTES_MAX);
+    let (policy, keeping) = if spec.is_compacted {
+        // The newest record of each key, for ever; a deletion long enough for every reader to see it.
+        ("compact", ("delete.retention.ms", Needed::AtLeast(spec.retention_ms)))
+    } else {
+        // The log is the truth: nothing of it is dropped because a later record has the same key.
+        ("delete", ("retention.ms", Needed::AtLeastOrForever(spec.retention_ms)))
+    };
     [
         // The ledger's clock is the time at which the broker took a record, not one that a producer may set.
         ("message.timestamp.type", Needed::Exactly("LogAppendTime")),
-        // The log is the truth: nothing of it is dropped because a later record has the same key.
-        ("cleanup.policy", Needed::Exactly("delete")),
-        ("retention.ms", Needed::AtLeastOrForever(spec.retention_ms)),
+        ("cleanup.policy", Needed::Exactly(policy)),
+        keeping,
         // A time is the only reason to drop a record.
         ("retention.bytes", Needed::Exactly("-1")),
         // A broker that lacks acknowledged records never becomes the leader.

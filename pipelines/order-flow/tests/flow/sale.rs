@@ -191,6 +191,7 @@ fn with_topics(log: MemoryLog, partitions: u32) -> MemoryLog {
         partitions,
         replication: 1,
         retention_ms: u64::MAX,
+        is_compacted: false,
         record_bytes_max: RECORD_BYTES_MAX,
     };
     log.create_topics(&[ORDERS, DECISIONS, DEAD_LETTERS].map(spec)).unwrap();

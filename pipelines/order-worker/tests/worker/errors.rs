@@ -37,6 +37,7 @@ fn topics_that_do_not_fit_together() {
         partitions,
         replication: 1,
         retention_ms: 1,
+        is_compacted: false,
         record_bytes_max: 1,
     };
     log.create_topics(&[spec(ORDERS, 2), spec(DECISIONS, 3)]).unwrap();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Subcommand;
+use catalogue::{Change, ProductCodec};
 use order_codec::{Codec, KeyRing, MAC_HEADER, RawRecord, read_command};
 use order_log::{Bounds, Log, Record, RecordBatch};
 use order_model::{Partition, TimeMs};
@@ -40,7 +41,7 @@ enum Verb {
 
 #[derive(Debug, clap::Args)]
 struct Reading {
-    /// orders, decisions or dead-letters
+    /// orders, decisions, dead-letters, controls or catalogue
     topic: String,
     /// Begin at this offset, in each partition
     #[arg(long, value_name = "OFFSET")]
@@ -65,7 +66,7 @@ pub fn run(context: &Context, args: Args) -> Result<ExitCode> {
     let kind = context.topics().find(&reading.topic).ok_or_else(|| {
         let hint = suggestion(&reading.topic, TopicKind::ALL.map(TopicKind::name));
         Failure::not_found(format!(
-            "find the topic {}: ours are orders, decisions, dead-letters and controls{hint}",
+            "find the topic {}: ours are orders, decisions, dead-letters, controls and catalogue{hint}",
             reading.topic
         ))
     })?;
@@ -82,6 +83,7 @@ pub fn run(context: &Context, args: Args) -> Result<ExitCode> {
 struct Reader {
     kind: TopicKind,
     codec: Codec,
+    products: ProductCodec,
     keys: KeyRing,
     numbers: Numbers,
     raw: bool,
@@ -103,6 +105,7 @@ impl Reader {
         Ok(Self {
             kind,
             codec: context.codec()?,
+            products: context.product_codec()?,
             keys: keys.unwrap_or_default(),
             numbers: Numbers::default(),
             raw: reading.raw,
@@ -184,8 +187,24 @@ impl Reader {
                 Err(error) => Err(error.into()),
             },
             TopicKind::Controls => Ok(control(value)),
+            TopicKind::Catalogue => Ok(self.product(record)),
         };
         Some(content.unwrap_or_else(Content::from))
+    }
+}
+
+impl Reader {
+    fn product(&self, record: &Record<'_>) -> Content {
+        match self.products.change_from(record) {
+            Ok(Ok(Change::Put(product))) => Content::Product { product: Some(product) },
+            Ok(Ok(Change::Remove(_))) => Content::Product { product: None },
+            Ok(Err(reason)) => {
+                Content::Unreadable { reason: "no_product".to_owned(), detail: reason.to_string() }
+            }
+            Err(error) => {
+                Content::Unreadable { reason: "registry_unreachable".to_owned(), detail: error.to_string() }
+            }
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod analytics;
 pub mod bench;
+pub mod catalogue;
 pub mod completions;
 pub mod config;
 pub mod customer;

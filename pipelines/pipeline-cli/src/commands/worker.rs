@@ -153,8 +153,9 @@ fn check_topics(context: &Context, log: &dyn Log) -> Result<()> {
     let settings = &context.settings;
     let partitions = log.partitions(&context.topics().orders).context("find the topics")?;
     let mut specs = context.topics().specs(partitions, settings.replication, settings.retention_ms);
-    // A worker has nothing to do with the controls of the sinks.
-    specs.retain(|spec| *spec.name != *context.topics().controls);
+    // A worker has nothing to do with the controls of the sinks, nor with what is sold in words and pictures.
+    let topics = context.topics();
+    specs.retain(|spec| *spec.name != *topics.controls && *spec.name != *topics.catalogue);
     let findings = log.check_topics(&specs).context("check the topics")?;
     if findings.is_empty() {
         return Ok(());

@@ -44,6 +44,11 @@ pub enum Content {
         /// What it says.
         control: serde_json::Value,
     },
+    /// A product.
+    Product {
+        /// The product; null when it is taken out.
+        product: Option<Box<catalogue::Product>>,
+    },
     /// None of these.
     Unreadable {
         /// The name it has in a dead letter.
@@ -148,6 +153,11 @@ impl Row for RecordRow {
             Content::Control { control } => {
                 let subject = self.key.clone().unwrap_or_default();
                 ("control".to_owned(), String::new(), subject, control.to_string())
+            }
+            Content::Product { product } => {
+                let what = if product.is_some() { "product" } else { "product removed" };
+                let title = product.as_ref().map(|product| product.title.clone()).unwrap_or_default();
+                (what.to_owned(), String::new(), self.key.clone().unwrap_or_default(), title)
             }
             Content::Unreadable { reason, detail } => {
                 let subject = self.key.clone().unwrap_or_default();
