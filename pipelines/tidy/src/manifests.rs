@@ -18,6 +18,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("clickhouse-embedded", &[]),
     ("tables", &[]),
     ("tidy", &[]),
+    ("storefront", &["order-model"]),
     // `order-core` and `order-traffic` make decisions for the harness, behind its feature.
     ("sink", &["order-model", "order-codec", "order-log", "order-core", "order-traffic"]),
     ("sink-dynamodb", &["order-model", "sink", "tables"]),

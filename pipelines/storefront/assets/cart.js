@@ -1,0 +1,76 @@
+// The cart, and checking it out as one order.
+
+import { ask, place } from "./api.js";
+import { make, one, say, working } from "./dom.js";
+import { isSignedIn } from "./session.js";
+import { money, reasonText } from "./words.js";
+
+const output = () => one("#answer");
+let cart = null;
+const listings = new Map();
+
+async function listingOf(sku) {
+  if (!listings.has(sku)) {
+    listings.set(sku, await ask("GET", `/v1/listings/${encodeURIComponent(sku)}`, { auth: false }).catch(() => null));
+  }
+  return listings.get(sku);
+}
+
+function change(sku, quantity) {
+  return working(null, output(), async () => {
+    const path = `/v1/cart/lines/${encodeURIComponent(sku)}`;
+    await (quantity > 0 ? ask("PUT", path, { body: { quantity } }) : ask("DELETE", path));
+    document.dispatchEvent(new Event("cart"));
+    await show();
+  });
+}
+
+function row(line, listing) {
+  const field = make("input", {
+    type: "number", min: 1, max: listing?.limit_per_customer || 1000, value: line.quantity, inputmode: "numeric",
+    "aria-label": `Quantity of ${line.sku}`,
+  });
+  field.addEventListener("change", () => field.reportValidity() && change(line.sku, field.valueAsNumber));
+  const remove = make("button", { type: "button", class: "plain", "aria-label": `Remove ${line.sku}` }, "Remove");
+  remove.addEventListener("click", () => change(line.sku, 0));
+  const price = listing ? money(listing.unit_price * line.quantity, listing.currency) : "";
+  return make(
+    "tr",
+    {},
+    make("td", {}, make("a", { href: `/items/${encodeURIComponent(line.sku)}` }, line.sku)),
+    make("td", {}, field),
+    make("td", { class: "number" }, price),
+    make("td", {}, remove),
+  );
+}
+
+async function show() {
+  cart = await ask("GET", "/v1/cart");
+  const found = await Promise.all(cart.lines.map((line) => listingOf(line.sku)));
+  one("#cart tbody").replaceChildren(...cart.lines.map((line, index) => row(line, found[index])));
+  const isEmpty = cart.lines.length === 0;
+  one("#body").hidden = isEmpty;
+  one("#none").hidden = !isEmpty;
+  const currency = found.find(Boolean)?.currency;
+  const total = found.reduce((sum, listing, index) => sum + (listing ? listing.unit_price * cart.lines[index].quantity : 0), 0);
+  one("#total").textContent = currency ? money(total, currency) : "";
+}
+
+async function checkOut() {
+  const currency = [...listings.values()].find(Boolean)?.currency;
+  const partial = one("#partial").checked;
+  const order = await place("/v1/cart:checkout", { currency, partial });
+  document.dispatchEvent(new Event("cart"));
+  if (order.state === "rejected") say(output(), reasonText(order.reason), "bad");
+  else location.assign(`/orders/${order.order_id}`);
+}
+
+export async function start() {
+  if (!isSignedIn()) {
+    say(output(), "Sign in to see your cart.", "wait");
+    one("#sign-in").hidden = false;
+    return;
+  }
+  one("#check-out").addEventListener("click", () => working(one("#check-out"), output(), checkOut));
+  await working(null, output(), show);
+}

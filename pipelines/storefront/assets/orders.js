@@ -1,0 +1,41 @@
+// My orders, the latest first.
+
+import { ask } from "./api.js";
+import { make, one, say, working } from "./dom.js";
+import { isSignedIn } from "./session.js";
+import { money, stateTitle, time } from "./words.js";
+
+let after = null;
+
+function row(order) {
+  const what = (order.lines || []).map((line) => `${line.quantity} × ${line.sku}`).join(", ");
+  return make(
+    "tr",
+    {},
+    make("td", {}, make("a", { href: `/orders/${order.order_id}` }, what || order.order_id.slice(0, 8))),
+    make("td", {}, make("span", { class: `tag ${order.state}` }, stateTitle(order.state))),
+    make("td", { class: "number" }, order.total ? money(order.total, order.currency) : ""),
+    make("td", { class: "small soft" }, order.decided_at ? time(order.decided_at) : ""),
+  );
+}
+
+async function more() {
+  const query = after ? `?after=${encodeURIComponent(after)}` : "";
+  const page = await ask("GET", `/v1/me/orders${query}`);
+  one("#orders tbody").append(...page.orders.map(row));
+  after = page.next || null;
+  one("#more").hidden = !after;
+  one("#orders").hidden = one("#orders tbody").children.length === 0;
+  one("#none").hidden = !one("#orders").hidden;
+}
+
+export async function start() {
+  const output = one("#answer");
+  if (!isSignedIn()) {
+    say(output, "Sign in to see your orders.", "wait");
+    one("#sign-in").hidden = false;
+    return;
+  }
+  one("#more").addEventListener("click", () => working(one("#more"), output, more));
+  await working(null, output, more);
+}

@@ -1,0 +1,24 @@
+// The link in the e-mail. A click of the person verifies, so that a mail scanner which opens links does not.
+
+import { ask } from "./api.js";
+import { one, say, working } from "./dom.js";
+import { begin } from "./session.js";
+
+export function start() {
+  const output = one("#answer");
+  const token = new URLSearchParams(location.search).get("token");
+  if (!token) {
+    say(output, "The link is not whole. Copy all of it from the e-mail.", "bad");
+    return;
+  }
+  one("#verify").hidden = false;
+  one("#verify").addEventListener("click", () =>
+    working(one("#verify"), output, async () => {
+      const answer = await ask("POST", "/v1/accounts:verify", { body: { token }, auth: false });
+      if (answer?.access_token) begin(answer);
+      one("#verify").hidden = true;
+      one("#done").hidden = false;
+      say(output, "Your address is verified. You can order now.", "good");
+    }),
+  );
+}
