@@ -259,6 +259,7 @@ fn settings(hold_ms: u64) -> ListingSettings {
             PriceStep { from_time: TimeMs(0), from_units: 0, unit_price: 4_999 },
             PriceStep { from_time: TimeMs(0), from_units: 100, unit_price: 5_999 },
         ],
+        draw: None,
     }
 }
 

@@ -3,53 +3,60 @@
 //! Reading trusts nothing: a length or a count is compared with the bytes that are left and with a limit before
 //! anything is set aside for it, and nothing here recurses. Writing cannot fail.
 
+use crate::error::BadRecord;
 use order_model::{Currency, LineState, Offset, Partition, RejectReason, RelayNumber, Sequence, Sku, TimeMs};
 
 /// Why a field could not be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct FieldError {
-    pub(crate) field: &'static str,
-    pub(crate) problem: Problem,
+pub struct FieldError {
+    /// Which.
+    pub field: &'static str,
+    /// What is wrong with it.
+    pub problem: Problem,
 }
 
 /// What is wrong with a field.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Problem {
+pub enum Problem {
     /// The record ends inside it.
     Truncated,
     /// Its value cannot be.
     Invalid(&'static str),
 }
 
-pub(crate) type Read<T> = Result<T, FieldError>;
+/// What was read, or why it could not be.
+pub type Read<T> = Result<T, FieldError>;
 
+/// The record ends inside `field`.
 #[cold]
-pub(crate) fn truncated(field: &'static str) -> FieldError {
+pub fn truncated(field: &'static str) -> FieldError {
     FieldError { field, problem: Problem::Truncated }
 }
 
+/// `field` has a value that cannot be.
 #[cold]
-pub(crate) fn invalid(field: &'static str, why: &'static str) -> FieldError {
+pub fn invalid(field: &'static str, why: &'static str) -> FieldError {
     FieldError { field, problem: Problem::Invalid(why) }
 }
 
 /// The bytes of a record that are still to be read.
 #[derive(Clone, Copy)]
-pub(crate) struct Cursor<'a>(&'a [u8]);
+pub struct Cursor<'a>(&'a [u8]);
 
 impl<'a> Cursor<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+    /// All of them.
+    pub fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
     /// How many bytes are left.
-    pub(crate) fn left(&self) -> usize {
+    pub fn left(&self) -> usize {
         self.0.len()
     }
 
     /// The next `count` bytes as they are.
     #[inline]
-    pub(crate) fn take(&mut self, field: &'static str, count: usize) -> Read<&'a [u8]> {
+    pub fn take(&mut self, field: &'static str, count: usize) -> Read<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(count).ok_or_else(|| truncated(field))?;
         self.0 = rest;
         Ok(taken)
@@ -64,7 +71,7 @@ impl<'a> Cursor<'a> {
 
     /// A `boolean`.
     #[inline]
-    pub(crate) fn boolean(&mut self, field: &'static str) -> Read<bool> {
+    pub fn boolean(&mut self, field: &'static str) -> Read<bool> {
         match self.byte(field)? {
             0 => Ok(false),
             1 => Ok(true),
@@ -74,7 +81,7 @@ impl<'a> Cursor<'a> {
 
     /// A `long`.
     #[inline]
-    pub(crate) fn long(&mut self, field: &'static str) -> Read<i64> {
+    pub fn long(&mut self, field: &'static str) -> Read<i64> {
         let first = self.byte(field)?;
         let mut bits = u64::from(first & 0x7f);
         if first & 0x80 != 0 {
@@ -100,13 +107,13 @@ impl<'a> Cursor<'a> {
 
     /// An `int`.
     #[inline]
-    pub(crate) fn int(&mut self, field: &'static str) -> Read<i32> {
+    pub fn int(&mut self, field: &'static str) -> Read<i32> {
         i32::try_from(self.long(field)?).map_err(|_| invalid(field, "an int has at most 32 bits"))
     }
 
     /// `bytes` or `string`, not looked into.
     #[inline]
-    pub(crate) fn bytes(&mut self, field: &'static str, bytes_max: usize) -> Read<&'a [u8]> {
+    pub fn bytes(&mut self, field: &'static str, bytes_max: usize) -> Read<&'a [u8]> {
         let length =
             usize::try_from(self.long(field)?).map_err(|_| invalid(field, "a length is not negative"))?;
         if length > bytes_max && length <= self.left() {
@@ -116,21 +123,27 @@ impl<'a> Cursor<'a> {
     }
 
     /// A `string`.
-    pub(crate) fn text(&mut self, field: &'static str, bytes_max: usize) -> Read<&'a str> {
+    pub fn text(&mut self, field: &'static str, bytes_max: usize) -> Read<&'a str> {
         std::str::from_utf8(self.bytes(field, bytes_max)?).map_err(|_| invalid(field, "not UTF-8"))
     }
 
     /// A `fixed` of 16 bytes.
     #[inline]
-    pub(crate) fn id(&mut self, field: &'static str) -> Read<[u8; 16]> {
-        let (id, rest) = self.0.split_first_chunk().ok_or_else(|| truncated(field))?;
+    pub fn id(&mut self, field: &'static str) -> Read<[u8; 16]> {
+        self.fixed(field)
+    }
+
+    /// A `fixed`.
+    #[inline]
+    pub fn fixed<const BYTES: usize>(&mut self, field: &'static str) -> Read<[u8; BYTES]> {
+        let (bytes, rest) = self.0.split_first_chunk().ok_or_else(|| truncated(field))?;
         self.0 = rest;
-        Ok(*id)
+        Ok(*bytes)
     }
 
     /// An `array`: calls `item` for each of its items, in whatever blocks they come.
     #[inline]
-    pub(crate) fn array(
+    pub fn array(
         &mut self,
         field: &'static str,
         items_max: usize,
@@ -151,7 +164,7 @@ impl<'a> Cursor<'a> {
 
     /// The head of a block of an `array` or a `map`: how many items follow; zero ends it.
     #[inline]
-    pub(crate) fn block(&mut self, field: &'static str) -> Read<usize> {
+    pub fn block(&mut self, field: &'static str) -> Read<usize> {
         let count = self.long(field)?;
         if count < 0 {
             // A negative count is followed by the size of the block, which serves those who skip it.
@@ -165,7 +178,7 @@ impl<'a> Cursor<'a> {
 
     /// A union of null and something: whether it is something.
     #[inline]
-    pub(crate) fn present(&mut self, field: &'static str) -> Read<bool> {
+    pub fn present(&mut self, field: &'static str) -> Read<bool> {
         match self.long(field)? {
             0 => Ok(false),
             1 => Ok(true),
@@ -175,55 +188,64 @@ impl<'a> Cursor<'a> {
 
     /// A `long` that is not negative.
     #[inline]
-    pub(crate) fn u64(&mut self, field: &'static str) -> Read<u64> {
+    pub fn u64(&mut self, field: &'static str) -> Read<u64> {
         u64::try_from(self.long(field)?).map_err(|_| invalid(field, "is negative"))
     }
 
     /// A `long` of 32 bits without a sign.
     #[inline]
-    pub(crate) fn u32(&mut self, field: &'static str) -> Read<u32> {
+    pub fn u32(&mut self, field: &'static str) -> Read<u32> {
         u32::try_from(self.long(field)?).map_err(|_| invalid(field, "is not between 0 and 4294967295"))
     }
 
-    pub(crate) fn u16(&mut self, field: &'static str) -> Read<u16> {
+    /// An `int` of 16 bits without a sign.
+    pub fn u16(&mut self, field: &'static str) -> Read<u16> {
         u16::try_from(self.int(field)?).map_err(|_| invalid(field, "is not between 0 and 65535"))
     }
 
+    /// A time in milliseconds since 1970.
     #[inline]
-    pub(crate) fn time(&mut self, field: &'static str) -> Read<TimeMs> {
+    pub fn time(&mut self, field: &'static str) -> Read<TimeMs> {
         self.u64(field).map(TimeMs)
     }
 
-    pub(crate) fn offset(&mut self, field: &'static str) -> Read<Offset> {
+    /// An offset.
+    pub fn offset(&mut self, field: &'static str) -> Read<Offset> {
         self.u64(field).map(Offset)
     }
 
-    pub(crate) fn sequence(&mut self, field: &'static str) -> Read<Sequence> {
+    /// A sequence.
+    pub fn sequence(&mut self, field: &'static str) -> Read<Sequence> {
         self.u64(field).map(Sequence)
     }
 
-    pub(crate) fn relay_number(&mut self, field: &'static str) -> Read<RelayNumber> {
+    /// A number of a relay.
+    pub fn relay_number(&mut self, field: &'static str) -> Read<RelayNumber> {
         self.u64(field).map(RelayNumber)
     }
 
-    pub(crate) fn partition(&mut self, field: &'static str) -> Read<Partition> {
+    /// A partition.
+    pub fn partition(&mut self, field: &'static str) -> Read<Partition> {
         u32::try_from(self.int(field)?).map(Partition).map_err(|_| invalid(field, "is negative"))
     }
 
+    /// A SKU.
     #[inline]
-    pub(crate) fn sku(&mut self, field: &'static str) -> Read<Sku> {
+    pub fn sku(&mut self, field: &'static str) -> Read<Sku> {
         let bytes = self.bytes(field, usize::MAX)?;
         Sku::from_bytes(bytes)
             .map_err(|_| invalid(field, "a SKU is 1 to 40 bytes of UTF-8 without control characters"))
     }
 
+    /// A currency.
     #[inline]
-    pub(crate) fn currency(&mut self, field: &'static str) -> Read<Currency> {
+    pub fn currency(&mut self, field: &'static str) -> Read<Currency> {
         let bytes = self.bytes(field, usize::MAX)?;
         Currency::from_bytes(bytes).map_err(|_| invalid(field, "a currency is three capital letters"))
     }
 
-    pub(crate) fn reason(&mut self, field: &'static str) -> Read<Option<RejectReason>> {
+    /// A union of null and a reason.
+    pub fn reason(&mut self, field: &'static str) -> Read<Option<RejectReason>> {
         if !self.present(field)? {
             return Ok(None);
         }
@@ -232,14 +254,29 @@ impl<'a> Cursor<'a> {
         reason.map(Some).ok_or_else(|| invalid(field, "no reject reason has this number"))
     }
 
-    pub(crate) fn line_state(&mut self, field: &'static str) -> Read<LineState> {
+    /// The state of a line.
+    pub fn line_state(&mut self, field: &'static str) -> Read<LineState> {
         let state = u8::try_from(self.int(field)?).ok().and_then(LineState::from_number);
         state.ok_or_else(|| invalid(field, "no state of a line has this number"))
     }
 }
 
+/// Reads a value that takes all of `bytes`.
+#[inline]
+pub fn whole<'a, T>(
+    bytes: &'a [u8],
+    read: impl FnOnce(&mut Cursor<'a>) -> Read<T>,
+) -> Result<T, BadRecord> {
+    let mut cursor = Cursor::new(bytes);
+    let value = read(&mut cursor)?;
+    match cursor.left() {
+        0 => Ok(value),
+        left => Err(BadRecord::TrailingBytes(left)),
+    }
+}
+
 /// Writes Avro at the end of a buffer.
-pub(crate) trait Encode {
+pub trait Encode {
     /// An `int` or a `long`.
     fn long(&mut self, value: i64);
     /// A `long` that is never negative. What does not fit stops at the largest `long`, the end of time.
@@ -251,7 +288,7 @@ pub(crate) trait Encode {
     /// `bytes` or a `string`.
     fn text(&mut self, value: &[u8]);
     /// A `fixed`.
-    fn fixed(&mut self, value: &[u8; 16]);
+    fn fixed<const BYTES: usize>(&mut self, value: &[u8; BYTES]);
     /// The number of items an `array` begins with; zero is the whole array.
     fn count(&mut self, count: usize);
     /// Which member follows of a union of null and something.
@@ -295,7 +332,7 @@ impl Encode for Vec<u8> {
     }
 
     #[inline]
-    fn fixed(&mut self, value: &[u8; 16]) {
+    fn fixed<const BYTES: usize>(&mut self, value: &[u8; BYTES]) {
         self.extend_from_slice(value);
     }
 
@@ -320,7 +357,7 @@ impl Encode for Vec<u8> {
 
 /// Writes an `array`.
 #[inline]
-pub(crate) fn array<T>(out: &mut Vec<u8>, items: &[T], mut item: impl FnMut(&mut Vec<u8>, &T)) {
+pub fn array<T>(out: &mut Vec<u8>, items: &[T], mut item: impl FnMut(&mut Vec<u8>, &T)) {
     if !items.is_empty() {
         out.count(items.len());
         for each in items {

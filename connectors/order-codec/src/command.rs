@@ -1,10 +1,11 @@
-//! The command schema by hand, version 1: bytes to [`Command`] and back.
+//! The command schema by hand, both versions: bytes to [`Command`] and back. Only the settings of listings differ.
 
 use order_model::{
     Cancel, Command, CommandId, CustomerCommand, CustomerId, Extend, Line, Lines, ListingChange,
-    ListingCommand, OrderId, PaymentId, PaymentResult, Place, Settle,
+    ListingCommand, OrderId, PaymentId, PaymentResult, Place, Seed, Settle,
 };
 
+use crate::Version;
 use crate::avro::{Cursor, Encode, Read, array, invalid};
 use crate::limits::LINES_READABLE_MAX;
 use crate::relay::{read_relay, write_relay};
@@ -27,29 +28,31 @@ mod branch {
     pub(super) const PAUSE: i64 = 3;
     pub(super) const RESUME: i64 = 4;
     pub(super) const CLOSE: i64 = 5;
+    /// From version 2 on.
+    pub(super) const REVEAL: i64 = 6;
 }
 
 const CAPTURED: i32 = 1;
 const DECLINED: i32 = 2;
 
 #[inline]
-pub(crate) fn read_command(cursor: &mut Cursor<'_>) -> Read<Command> {
+pub(crate) fn read_command(cursor: &mut Cursor<'_>, version: Version) -> Read<Command> {
     match cursor.long("body")? {
         branch::PLACE => read_place(cursor).map(Command::Place),
-        branch::RELAY => read_relay(cursor).map(Command::Relay),
-        other => read_other(cursor, other),
+        branch::RELAY => read_relay(cursor, version).map(Command::Relay),
+        other => read_other(cursor, other, version),
     }
 }
 
 /// A command inside a relay: any but a relay, so that reading nests once and no deeper.
-pub(crate) fn read_forwarded(cursor: &mut Cursor<'_>) -> Read<Command> {
+pub(crate) fn read_forwarded(cursor: &mut Cursor<'_>, version: Version) -> Read<Command> {
     match cursor.long("body.command")? {
         branch::PLACE => read_place(cursor).map(Command::Place),
-        other => read_other(cursor, other),
+        other => read_other(cursor, other, version),
     }
 }
 
-fn read_other(cursor: &mut Cursor<'_>, branch: i64) -> Read<Command> {
+fn read_other(cursor: &mut Cursor<'_>, branch: i64, version: Version) -> Read<Command> {
     Ok(match branch {
         branch::CANCEL => Command::Cancel(Cancel {
             order: OrderId(cursor.id("order")?),
@@ -63,7 +66,7 @@ fn read_other(cursor: &mut Cursor<'_>, branch: i64) -> Read<Command> {
             sku: cursor.sku("sku")?,
             number: cursor.u32("number")?,
         }),
-        branch::LISTING => Command::Listing(read_listing(cursor)?),
+        branch::LISTING => Command::Listing(read_listing(cursor, version)?),
         branch::CUSTOMER => Command::Customer(CustomerCommand {
             id: CommandId(cursor.id("id")?),
             customer: CustomerId(cursor.id("customer")?),
@@ -104,20 +107,23 @@ fn read_settle(cursor: &mut Cursor<'_>) -> Read<Settle> {
     })
 }
 
-fn read_listing(cursor: &mut Cursor<'_>) -> Read<ListingCommand> {
+fn read_listing(cursor: &mut Cursor<'_>, version: Version) -> Read<ListingCommand> {
     Ok(ListingCommand {
         id: CommandId(cursor.id("id")?),
         sku: cursor.sku("sku")?,
         change: match cursor.long("change")? {
             branch::OPEN => ListingChange::Open {
-                settings: Box::new(read_settings(cursor)?),
+                settings: Box::new(read_settings(cursor, version)?),
                 stock: cursor.long("change.stock")?,
             },
-            branch::CHANGE => ListingChange::Change(Box::new(read_settings(cursor)?)),
+            branch::CHANGE => ListingChange::Change(Box::new(read_settings(cursor, version)?)),
             branch::RESTOCK => ListingChange::Restock { delta: cursor.long("change.delta")? },
             branch::PAUSE => ListingChange::Pause,
             branch::RESUME => ListingChange::Resume,
             branch::CLOSE => ListingChange::Close,
+            branch::REVEAL if version == Version::V2 => {
+                ListingChange::Reveal { seed: Seed(cursor.fixed("change.seed")?) }
+            }
             _ => return Err(invalid("change", "no such member of the union")),
         },
     })
@@ -125,22 +131,22 @@ fn read_listing(cursor: &mut Cursor<'_>) -> Read<ListingCommand> {
 
 /// Writes a command. A relay that forwards a relay is a bug of the caller and stops the program: no reader takes it.
 #[inline]
-pub(crate) fn write_command(command: &Command, out: &mut Vec<u8>) {
+pub(crate) fn write_command(command: &Command, version: Version, out: &mut Vec<u8>) {
     match command {
         Command::Place(place) => write_place(place, out),
         Command::Relay(relay) => {
             out.long(branch::RELAY);
-            write_relay(relay, out);
+            write_relay(relay, version, out);
         }
-        other => write_other(other, out),
+        other => write_other(other, version, out),
     }
 }
 
-pub(crate) fn write_forwarded(command: &Command, out: &mut Vec<u8>) {
+pub(crate) fn write_forwarded(command: &Command, version: Version, out: &mut Vec<u8>) {
     match command {
         Command::Place(place) => write_place(place, out),
         Command::Relay(_) => panic!("a relay forwards a relay, which the command schema rules out"),
-        other => write_other(other, out),
+        other => write_other(other, version, out),
     }
 }
 
@@ -157,7 +163,7 @@ fn write_place(place: &Place, out: &mut Vec<u8>) {
     });
 }
 
-fn write_other(command: &Command, out: &mut Vec<u8>) {
+fn write_other(command: &Command, version: Version, out: &mut Vec<u8>) {
     match command {
         Command::Place(_) | Command::Relay(_) => {}
         Command::Cancel(cancel) => {
@@ -174,7 +180,7 @@ fn write_other(command: &Command, out: &mut Vec<u8>) {
             out.text(extend.sku.as_bytes());
             out.long(i64::from(extend.number));
         }
-        Command::Listing(listing) => write_listing(listing, out),
+        Command::Listing(listing) => write_listing(listing, version, out),
         Command::Customer(customer) => {
             out.long(branch::CUSTOMER);
             out.fixed(&customer.id.0);
@@ -197,19 +203,19 @@ fn write_settle(settle: &Settle, out: &mut Vec<u8>) {
     }));
 }
 
-fn write_listing(listing: &ListingCommand, out: &mut Vec<u8>) {
+fn write_listing(listing: &ListingCommand, version: Version, out: &mut Vec<u8>) {
     out.long(branch::LISTING);
     out.fixed(&listing.id.0);
     out.text(listing.sku.as_bytes());
     match &listing.change {
         ListingChange::Open { settings, stock } => {
             out.long(branch::OPEN);
-            write_settings(settings, out);
+            write_settings(settings, version, out);
             out.long(*stock);
         }
         ListingChange::Change(settings) => {
             out.long(branch::CHANGE);
-            write_settings(settings, out);
+            write_settings(settings, version, out);
         }
         ListingChange::Restock { delta } => {
             out.long(branch::RESTOCK);
@@ -218,5 +224,10 @@ fn write_listing(listing: &ListingCommand, out: &mut Vec<u8>) {
         ListingChange::Pause => out.long(branch::PAUSE),
         ListingChange::Resume => out.long(branch::RESUME),
         ListingChange::Close => out.long(branch::CLOSE),
+        ListingChange::Reveal { seed } => {
+            assert_eq!(version, Version::V2, "bug: version 1 of the command schema has no reveal");
+            out.long(branch::REVEAL);
+            out.fixed(&seed.0);
+        }
     }
 }

@@ -1,10 +1,11 @@
-//! The decision schema by hand, version 1: bytes to [`Decision`] and back.
+//! The decision schema by hand, both versions: bytes to [`Decision`] and back. Only events of listings differ.
 
 use order_model::{
     CommandId, CustomerEvent, CustomerId, DecidedLine, DecidedLines, Decision, Event, ListingEvent,
-    ListingEventKind, OrderEvent, OrderEventKind, OrderId, PaymentId, Stock,
+    ListingEventKind, OrderEvent, OrderEventKind, OrderId, PaymentId, Seed, Stock,
 };
 
+use crate::Version;
 use crate::avro::{Cursor, Encode, Read, array, invalid};
 use crate::limits::LINES_READABLE_MAX;
 use crate::settings::{read_settings, write_settings};
@@ -16,7 +17,7 @@ const CUSTOMER: i64 = 2;
 /// Room for a decision about one line, so that writing one grows the buffer at most once.
 const DECISION_BYTES_USUAL: usize = 160;
 
-pub(crate) fn read_decision(cursor: &mut Cursor<'_>) -> Read<Decision> {
+pub(crate) fn read_decision(cursor: &mut Cursor<'_>, version: Version) -> Read<Decision> {
     Ok(Decision {
         partition: cursor.partition("partition")?,
         sequence: cursor.sequence("sequence")?,
@@ -24,7 +25,7 @@ pub(crate) fn read_decision(cursor: &mut Cursor<'_>) -> Read<Decision> {
         time: cursor.time("time")?,
         event: match cursor.long("event")? {
             ORDER => Event::Order(read_order(cursor)?),
-            LISTING => Event::Listing(Box::new(read_listing(cursor)?)),
+            LISTING => Event::Listing(Box::new(read_listing(cursor, version)?)),
             CUSTOMER => Event::Customer(CustomerEvent {
                 id: CommandId(cursor.id("id")?),
                 customer: CustomerId(cursor.id("customer")?),
@@ -63,7 +64,7 @@ fn read_order(cursor: &mut Cursor<'_>) -> Read<OrderEvent> {
     Ok(event)
 }
 
-fn read_listing(cursor: &mut Cursor<'_>) -> Read<ListingEvent> {
+fn read_listing(cursor: &mut Cursor<'_>, version: Version) -> Read<ListingEvent> {
     let kind = u8::try_from(cursor.int("kind")?).ok().and_then(ListingEventKind::from_number);
     Ok(ListingEvent {
         kind: kind.ok_or_else(|| invalid("kind", "no event of a listing has this number"))?,
@@ -72,7 +73,11 @@ fn read_listing(cursor: &mut Cursor<'_>) -> Read<ListingEvent> {
         sku: cursor.sku("sku")?,
         delta: cursor.long("delta")?,
         stock: read_stock(cursor)?,
-        settings: if cursor.present("settings")? { Some(read_settings(cursor)?) } else { None },
+        settings: if cursor.present("settings")? { Some(read_settings(cursor, version)?) } else { None },
+        seed: match version {
+            Version::V2 if cursor.present("seed")? => Some(Seed(cursor.fixed("seed")?)),
+            _ => None,
+        },
     })
 }
 
@@ -86,7 +91,7 @@ fn read_stock(cursor: &mut Cursor<'_>) -> Read<Stock> {
 }
 
 #[inline]
-pub(crate) fn write_decision(decision: &Decision, out: &mut Vec<u8>) {
+pub(crate) fn write_decision(decision: &Decision, version: Version, out: &mut Vec<u8>) {
     out.reserve(DECISION_BYTES_USUAL);
     out.partition(decision.partition);
     out.unsigned(decision.sequence.0);
@@ -99,7 +104,7 @@ pub(crate) fn write_decision(decision: &Decision, out: &mut Vec<u8>) {
         }
         Event::Listing(event) => {
             out.long(LISTING);
-            write_listing(event, out);
+            write_listing(event, version, out);
         }
         Event::Customer(event) => {
             out.long(CUSTOMER);
@@ -137,7 +142,7 @@ fn write_order(event: &OrderEvent, out: &mut Vec<u8>) {
     });
 }
 
-fn write_listing(event: &ListingEvent, out: &mut Vec<u8>) {
+fn write_listing(event: &ListingEvent, version: Version, out: &mut Vec<u8>) {
     out.long(i64::from(event.kind.number()));
     out.reason(event.reason);
     out.fixed(&event.id.0);
@@ -146,7 +151,14 @@ fn write_listing(event: &ListingEvent, out: &mut Vec<u8>) {
     write_stock(&event.stock, out);
     out.present(event.settings.is_some());
     if let Some(settings) = &event.settings {
-        write_settings(settings, out);
+        write_settings(settings, version, out);
+    }
+    assert!(version == Version::V2 || event.seed.is_none(), "bug: version 1 of the schemas has no seed");
+    if version == Version::V2 {
+        out.present(event.seed.is_some());
+        if let Some(seed) = &event.seed {
+            out.fixed(&seed.0);
+        }
     }
 }
 

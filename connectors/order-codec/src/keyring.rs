@@ -8,7 +8,7 @@ use std::fmt;
 use order_model::TimeMs;
 
 use crate::limits::{KEYS_MAX, KEYS_VALID_AT_ONCE_MAX};
-use crate::mac::{MacError, derive, header, mac, parse};
+use crate::mac::{MacError, derive, derive_secret, header, mac, parse};
 
 /// A key and the log time it is valid in.
 #[derive(Clone, PartialEq, Eq)]
@@ -194,6 +194,21 @@ impl KeyRing {
         let valid = self.keys.iter().filter(|candidate| candidate.key.is_valid_at(time));
         let best = valid.max_by_key(|candidate| (candidate.key.room_at(time), candidate.key.id))?;
         Some(header(best.key.id, &mac(&best.derived.0, key, value)))
+    }
+
+    /// A secret that everybody with the key that signs at `time` can make again, and nobody else: the key's id and the
+    /// secret; `None` when no key is valid then. Different purposes and inputs give secrets that have nothing in common.
+    pub fn secret_at(&self, time: TimeMs, purpose: &str, input: &[u8]) -> Option<(u32, [u8; 32])> {
+        let valid = self.keys.iter().filter(|candidate| candidate.key.is_valid_at(time));
+        let best = valid.max_by_key(|candidate| (candidate.key.room_at(time), candidate.key.id))?;
+        Some((best.key.id, derive_secret(&best.key.secret, purpose, input)))
+    }
+
+    /// The secret that [`KeyRing::secret_at`] made with the key `id`, whether that is still valid or not; `None` when the
+    /// ring does not have it.
+    pub fn secret_by(&self, id: u32, purpose: &str, input: &[u8]) -> Option<[u8; 32]> {
+        let named = self.keys.iter().find(|candidate| candidate.key.id == id)?;
+        Some(derive_secret(&named.key.secret, purpose, input))
     }
 
     /// Checks a record: `time` is its record time, `header` the value of its header [`crate::MAC_HEADER`].

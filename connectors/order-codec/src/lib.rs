@@ -6,7 +6,7 @@
 //!
 //! Not promised: that a command makes sense. An absurd quantity is readable, and refused by the ledger.
 
-mod avro;
+pub mod avro;
 mod codec;
 mod command;
 mod dead_letter;
@@ -23,7 +23,9 @@ mod registry;
 mod relay;
 pub mod schemas;
 mod settings;
+mod subject;
 mod transcode;
+mod version;
 pub mod wire;
 
 pub use codec::{
@@ -38,3 +40,5 @@ pub use reason::{DeadLetterReason, Stage};
 pub use record::{RawRecord, Unreadable, read_command, relay_mac_key};
 pub use registry::{HttpRegistry, Login, RegistryError, SchemaSource};
 pub use schemas::FileSchemas;
+pub use subject::SubjectCodec;
+pub use version::Version;

@@ -12,6 +12,8 @@ pub const MAC_HEADER: &str = "doorbuster-mac";
 
 /// Separates our MACs from whatever else a secret may be used for.
 const CONTEXT: &str = "doorbuster 2026 command mac version 1";
+/// Separates derived secrets from the MACs.
+const SECRET_CONTEXT: &str = "doorbuster 2026 derived secret version 1";
 const VERSION: u8 = 1;
 const HEADER_BYTES: usize = 1 + 4 + blake3::OUT_LEN;
 /// Stands for the length of a key that is null, which no key has.
@@ -53,6 +55,14 @@ impl MacError {
 /// The key that is really used: derived from the secret, and worth nothing elsewhere.
 pub(crate) fn derive(secret: &[u8; 32]) -> [u8; 32] {
     blake3::derive_key(CONTEXT, secret)
+}
+
+/// A secret for one purpose and input. The purpose's length goes first, so that no byte can move between the two.
+pub(crate) fn derive_secret(secret: &[u8; 32], purpose: &str, input: &[u8]) -> [u8; 32] {
+    let length = u64::try_from(purpose.len()).unwrap_or(u64::MAX);
+    let mut hasher = blake3::Hasher::new_keyed(&blake3::derive_key(SECRET_CONTEXT, secret));
+    hasher.update(&length.to_le_bytes()).update(purpose.as_bytes()).update(input);
+    *hasher.finalize().as_bytes()
 }
 
 /// The MAC of a record. The key's length goes first, so that no byte can move between key and value.

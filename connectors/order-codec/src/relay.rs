@@ -2,6 +2,7 @@
 
 use order_model::{CustomerId, OrderId, Relay, RelayBody, RelayLine, RelayLines, Reserve, ReserveAnswer};
 
+use crate::Version;
 use crate::avro::{Cursor, Encode, Read, array, invalid};
 use crate::command::{read_forwarded, write_forwarded};
 use crate::limits::LINES_READABLE_MAX;
@@ -12,17 +13,17 @@ const ANSWER: i64 = 2;
 const CONFIRM: i64 = 3;
 const RELEASE: i64 = 4;
 
-pub(crate) fn read_relay(cursor: &mut Cursor<'_>) -> Read<Relay> {
+pub(crate) fn read_relay(cursor: &mut Cursor<'_>, version: Version) -> Read<Relay> {
     Ok(Relay {
         from: cursor.partition("from")?,
         number: cursor.relay_number("number")?,
-        body: read_body(cursor)?,
+        body: read_body(cursor, version)?,
     })
 }
 
-fn read_body(cursor: &mut Cursor<'_>) -> Read<RelayBody> {
+fn read_body(cursor: &mut Cursor<'_>, version: Version) -> Read<RelayBody> {
     Ok(match cursor.long("body")? {
-        FORWARD => RelayBody::Forward(Box::new(read_forwarded(cursor)?)),
+        FORWARD => RelayBody::Forward(Box::new(read_forwarded(cursor, version)?)),
         RESERVE => RelayBody::Reserve(Box::new(Reserve {
             home: cursor.partition("body.home")?,
             order: OrderId(cursor.id("body.order")?),
@@ -57,13 +58,13 @@ fn read_lines(cursor: &mut Cursor<'_>) -> Read<RelayLines> {
     Ok(lines)
 }
 
-pub(crate) fn write_relay(relay: &Relay, out: &mut Vec<u8>) {
+pub(crate) fn write_relay(relay: &Relay, version: Version, out: &mut Vec<u8>) {
     out.partition(relay.from);
     out.unsigned(relay.number.0);
     match &relay.body {
         RelayBody::Forward(command) => {
             out.long(FORWARD);
-            write_forwarded(command, out);
+            write_forwarded(command, version, out);
         }
         RelayBody::Reserve(reserve) => {
             out.long(RESERVE);

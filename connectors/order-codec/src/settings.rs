@@ -1,11 +1,12 @@
 //! The settings of a listing, which commands and decisions both carry.
 
-use order_model::{ListingSettings, PriceStep};
+use order_model::{Commitment, ListingSettings, PriceStep};
 
+use crate::Version;
 use crate::avro::{Cursor, Encode, Read, array};
 use crate::limits::{PRICE_STEPS_READABLE_MAX, SALE_NAME_READABLE_BYTES_MAX};
 
-pub(crate) fn read_settings(cursor: &mut Cursor<'_>) -> Read<ListingSettings> {
+pub(crate) fn read_settings(cursor: &mut Cursor<'_>, version: Version) -> Read<ListingSettings> {
     let mut settings = ListingSettings {
         sale: cursor.text("settings.sale", SALE_NAME_READABLE_BYTES_MAX)?.to_owned(),
         currency: cursor.currency("settings.currency")?,
@@ -18,6 +19,7 @@ pub(crate) fn read_settings(cursor: &mut Cursor<'_>) -> Read<ListingSettings> {
         retention_ms: cursor.u64("settings.retention_ms")?,
         tax_bp: cursor.u16("settings.tax_bp")?,
         prices: Vec::new(),
+        draw: None,
     };
     cursor.array("settings.prices", PRICE_STEPS_READABLE_MAX, |cursor| {
         settings.prices.push(PriceStep {
@@ -27,10 +29,13 @@ pub(crate) fn read_settings(cursor: &mut Cursor<'_>) -> Read<ListingSettings> {
         });
         Ok(())
     })?;
+    if version == Version::V2 && cursor.present("settings.draw")? {
+        settings.draw = Some(Commitment(cursor.fixed("settings.draw")?));
+    }
     Ok(settings)
 }
 
-pub(crate) fn write_settings(settings: &ListingSettings, out: &mut Vec<u8>) {
+pub(crate) fn write_settings(settings: &ListingSettings, version: Version, out: &mut Vec<u8>) {
     out.text(settings.sale.as_bytes());
     out.text(settings.currency.as_bytes());
     out.unsigned(settings.opens_at.0);
@@ -46,4 +51,11 @@ pub(crate) fn write_settings(settings: &ListingSettings, out: &mut Vec<u8>) {
         out.long(i64::from(step.from_units));
         out.long(step.unit_price);
     });
+    assert!(version == Version::V2 || settings.draw.is_none(), "bug: version 1 of the schemas has no draw");
+    if version == Version::V2 {
+        out.present(settings.draw.is_some());
+        if let Some(Commitment(bytes)) = &settings.draw {
+            out.fixed(bytes);
+        }
+    }
 }

@@ -96,6 +96,7 @@ fn opened(partition: Partition, number: u64) -> Event {
         retention_ms: 3_600_000,
         tax_bp: 1_900,
         prices: vec![price],
+        draw: None,
     };
     Event::Listing(Box::new(ListingEvent {
         kind: ListingEventKind::Opened,
@@ -105,6 +106,7 @@ fn opened(partition: Partition, number: u64) -> Event {
         delta: i64::from(STOCK),
         stock: Stock { free: STOCK, ..Stock::default() },
         settings: Some(settings),
+        seed: None,
     }))
 }
 

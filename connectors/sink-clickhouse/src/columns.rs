@@ -68,6 +68,7 @@ fn listing_kind(kind: ListingEventKind) -> &'static str {
         ListingEventKind::Resumed => "listing_resumed",
         ListingEventKind::Closed => "listing_closed",
         ListingEventKind::Refused => "listing_refused",
+        ListingEventKind::Revealed => "listing_revealed",
     }
 }
 

@@ -73,7 +73,10 @@ pub(crate) const fn optional_attributes(table: Table) -> &'static [&'static str]
 
 fn order(decision: &Decision, event: &OrderEvent, retention: &Retention) -> Option<Change> {
     let (is_first, days) = match event.kind {
-        OrderEventKind::Reserving | OrderEventKind::Held | OrderEventKind::Waiting => (true, 0),
+        OrderEventKind::Reserving
+        | OrderEventKind::Entered
+        | OrderEventKind::Held
+        | OrderEventKind::Waiting => (true, 0),
         OrderEventKind::Rejected => (true, retention.ended_days),
         OrderEventKind::Extended => (false, 0),
         OrderEventKind::Paid => (false, retention.paid_days),
@@ -162,7 +165,7 @@ fn listing(decision: &Decision, event: &ListingEvent, mut each: impl FnMut(Chang
         ListingEventKind::Opened | ListingEventKind::Resumed => Some("open"),
         ListingEventKind::Paused => Some("paused"),
         ListingEventKind::Closed => Some("closed"),
-        ListingEventKind::Changed | ListingEventKind::Restocked => None,
+        ListingEventKind::Changed | ListingEventKind::Restocked | ListingEventKind::Revealed => None,
     };
     each(Change { is_first: is_new, ..stock(decision, &event.sku, &event.stock) });
     if let Some(settings) = &event.settings {

@@ -259,6 +259,7 @@ fn of_order(decision: &Decision, event: &OrderEvent) -> Option<Planned> {
         OrderEventKind::Refund => NoticeKind::Refunded,
         // A step on the way, somebody else's part, or an answer to whoever asked.
         OrderEventKind::Reserving
+        | OrderEventKind::Entered
         | OrderEventKind::Extended
         | OrderEventKind::Cancelled
         | OrderEventKind::Refused
@@ -356,7 +357,10 @@ fn of_listing(decision: &Decision, event: &ListingEvent) -> Option<Planned> {
             has_news
                 .then(|| back_in_stock(decision, &event.sku, settings.map(|settings| settings.sale.clone())))
         }
-        ListingEventKind::Paused | ListingEventKind::Resumed | ListingEventKind::Refused => None,
+        ListingEventKind::Paused
+        | ListingEventKind::Resumed
+        | ListingEventKind::Revealed
+        | ListingEventKind::Refused => None,
     }
 }
 

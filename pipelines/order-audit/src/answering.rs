@@ -234,7 +234,7 @@ impl Ledger {
             State::Held => {
                 self.check_sum(at, event, Sum { total: order.total, tax: order.tax }, shared);
             }
-            State::Waiting => self.check_sum(at, event, Sum::default(), shared),
+            State::Waiting | State::Entered => self.check_sum(at, event, Sum::default(), shared),
             _ => self.check_listed_total(at, event, shared),
         }
     }

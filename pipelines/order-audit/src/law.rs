@@ -64,6 +64,10 @@ laws! {
     RelaysDense = "relays_dense", "The relays between two ledgers are numbered without a gap.";
     PartsAgree = "parts_agree", "Every ledger's part of an order ends as the order itself.";
     HousekeepingBounded = "housekeeping_bounded", "No record causes more housekeeping than it may.";
+    DrawSeed = "draw_seed", "The seed of a draw is the one its listing was committed to from the start.";
+    DrawWindow = "draw_window", "Who comes in the window of a draw enters it and is not decided, nobody enters after the reveal.";
+    DrawOrder = "draw_order", "A draw is decided in the order of BLAKE3(seed, order id), and before whoever came after the reveal.";
+    DrawComplete = "draw_complete", "Everybody who entered a draw is decided once the seed is known.";
     FedInOrder = "fed_in_order", "The auditor sees commands before the decisions they cause.";
 }
 

@@ -54,6 +54,8 @@ pub(crate) struct Ledger {
     pub(crate) record: Record,
     /// The number of the next order to wait.
     pub(crate) placings: u64,
+    /// Entries of revealed draws that the ledger may not have put in order yet.
+    pub(crate) to_order: usize,
     pending: VecDeque<Pending>,
     fed: Option<Offset>,
     now: TimeMs,
@@ -73,6 +75,7 @@ impl Ledger {
             inbox: Inbox::new(partition, partitions),
             record: Record::default(),
             placings: 0,
+            to_order: 0,
             pending: VecDeque::new(),
             fed: None,
             now: TimeMs(0),
@@ -211,6 +214,7 @@ impl Ledger {
     /// What must be done by the end of every record, unless the record's budget was spent.
     fn check_housekeeping(&mut self, at: At, shared: &mut Shared) {
         let (actions, budget) = (self.record.actions, limits::HOUSEKEEPING_PER_COMMAND_MAX);
+        self.to_order = self.to_order.saturating_sub(limits::DRAW_ORDERED_PER_COMMAND_MAX);
         // A hold that a command of the same record meets when it is due may expire on top of the budget.
         shared.check(actions <= budget + 1, Law::HousekeepingBounded, at, || format!("{actions} actions"));
         if self.record.is_spent() {
@@ -221,6 +225,7 @@ impl Ledger {
             return;
         }
         for slot in std::mem::take(&mut self.shelf.stirred) {
+            self.check_draw(at, slot, shared);
             let Some(listing) = self.shelf.listing(slot) else { continue };
             if listing.owes_service() {
                 shared.found(Law::WaitsInVain, at, || {
@@ -261,6 +266,10 @@ impl Ledger {
             (OrderEventKind::Held | OrderEventKind::Waiting, Some(State::Waiting)) => {
                 self.served(at, event, shared);
             }
+            (
+                OrderEventKind::Held | OrderEventKind::Waiting | OrderEventKind::TurnedAway,
+                Some(State::Entered),
+            ) => self.drawn(at, event, shared),
             (OrderEventKind::TurnedAway, _) => self.turned_away(at, event, shared),
             (OrderEventKind::Held | OrderEventKind::Rejected, Some(State::Reserving)) => {
                 self.reserved(at, event, cause, shared);
@@ -269,6 +278,7 @@ impl Ledger {
                 OrderEventKind::Held
                 | OrderEventKind::Waiting
                 | OrderEventKind::Rejected
+                | OrderEventKind::Entered
                 | OrderEventKind::Reserving,
                 _,
             ) => self.placed(at, event, cause, shared),

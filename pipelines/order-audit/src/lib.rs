@@ -16,6 +16,7 @@
 //! ```
 
 mod answering;
+mod draw;
 mod law;
 mod ledger;
 mod listing;

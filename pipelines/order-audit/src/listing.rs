@@ -5,6 +5,7 @@ use order_model::{
     partition_of,
 };
 
+use crate::draw::opens;
 use crate::law::Law;
 use crate::ledger::Ledger;
 use crate::matching::Cause;
@@ -108,6 +109,10 @@ impl Ledger {
                 self.close_listing(slot);
                 return;
             }
+            (ListingEventKind::Revealed, _) => {
+                self.reveal(at, slot, event, shared);
+                return;
+            }
             _ => {}
         }
         let Some(listing) = self.shelf.listing_mut(slot) else {
@@ -126,6 +131,18 @@ impl Ledger {
                 });
             }
             _ => shared.found(Law::ListingLife, at, || format!("{event:?} says no settings")),
+        }
+    }
+
+    /// The window of a draw ends.
+    fn reveal(&mut self, at: At, slot: Slot, event: &ListingEvent, shared: &mut Shared) {
+        let commitment = self.shelf.listing(slot).and_then(|listing| listing.settings.draw);
+        let right = commitment.zip(event.seed).is_some_and(|(commitment, seed)| opens(&commitment, &seed));
+        shared.check(right, Law::DrawSeed, at, || {
+            format!("{} is committed to {commitment:?}, revealed is {:?}", event.sku, event.seed)
+        });
+        if let (Some(listing), Some(seed)) = (self.shelf.listing_mut(slot), event.seed) {
+            self.to_order += listing.reveal(seed);
         }
     }
 
@@ -157,6 +174,9 @@ fn agrees(command: &ListingCommand, event: &ListingEvent) -> bool {
         ListingChange::Pause => event.kind == ListingEventKind::Paused,
         ListingChange::Resume => event.kind == ListingEventKind::Resumed,
         ListingChange::Close => event.kind == ListingEventKind::Closed,
+        ListingChange::Reveal { seed } => {
+            event.kind == ListingEventKind::Revealed && event.seed == Some(*seed)
+        }
     }
 }
 
@@ -179,6 +199,7 @@ fn must_be_refused(listing: Option<&Listing>, event: &ListingEvent) -> bool {
         (ListingEventKind::Paused | ListingEventKind::Resumed | ListingEventKind::Closed, Some(listing)) => {
             listing.closed
         }
+        (ListingEventKind::Revealed, Some(listing)) => listing.closed || !listing.in_window(),
         (ListingEventKind::Refused, _) => false,
     }
 }
@@ -199,6 +220,11 @@ fn refusal_allowed(
         _ => (None, None),
     };
     let open = change.is_none() || matches!(change, Some(ListingChange::Open { .. }));
+    let seed = match change {
+        Some(ListingChange::Reveal { seed }) => Some(seed),
+        _ => None,
+    };
+    let is_reveal = change.is_none() || seed.is_some();
     match reason {
         RejectReason::ListingUnknown => listing.is_none(),
         RejectReason::ListingClosed => listing.is_some_and(|listing| listing.closed),
@@ -212,6 +238,11 @@ fn refusal_allowed(
         }
         RejectReason::StockBelowZero => {
             units.is_none_or(|units| listing.map_or(0, |listing| listing.free).saturating_add(units) < 0)
+        }
+        RejectReason::DrawNotOpen => is_reveal && listing.is_some_and(|listing| !listing.in_window()),
+        RejectReason::SeedDiffers => {
+            let commitment = listing.filter(|listing| listing.in_window()).and_then(|l| l.settings.draw);
+            is_reveal && commitment.is_some_and(|commitment| seed.is_none_or(|seed| !opens(&commitment, seed)))
         }
         RejectReason::TooManyListings => shelf.count >= limits::LISTINGS_MAX,
         RejectReason::TooManyChanges => {

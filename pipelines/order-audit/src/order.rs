@@ -15,6 +15,8 @@ const FORGET_SLACK_MS: u64 = 2_000;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum State {
     Waiting,
+    /// In a draw, or behind one.
+    Entered,
     Reserving,
     Held,
     Rejected,
@@ -27,7 +29,7 @@ pub(crate) enum State {
 
 impl State {
     pub(crate) fn is_ended(self) -> bool {
-        !matches!(self, Self::Waiting | Self::Reserving | Self::Held)
+        !matches!(self, Self::Waiting | Self::Entered | Self::Reserving | Self::Held)
     }
 }
 
@@ -100,7 +102,7 @@ pub(crate) struct Order {
     pub(crate) lines: Lines,
     pub(crate) total: MinorUnits,
     pub(crate) tax: MinorUnits,
-    /// Held: the deadline. Waiting: the number of placing. Ended: when it may be forgotten.
+    /// Held: the deadline. Waiting or in a draw: the number of placing. Ended: when it may be forgotten.
     pub(crate) mark: u64,
     /// Held: the record the hold was made or prolonged at.
     pub(crate) made: u64,

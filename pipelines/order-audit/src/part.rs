@@ -103,7 +103,13 @@ impl Ledger {
             Some(reserve) => reserve.partial,
             None => event.lines.iter().any(|line| line.state == LineState::LeftOut),
         };
-        let mut asker = Asker { customer: event.customer, currency: event.currency, partial, blocked: false };
+        let mut asker = Asker {
+            customer: event.customer,
+            currency: event.currency,
+            partial,
+            blocked: false,
+            alone: false,
+        };
         if let Some(reserve) = reserve {
             (asker.customer, asker.currency) = (reserve.customer, reserve.currency);
             let same = (reserve.customer, reserve.currency) == (event.customer, event.currency)

@@ -48,6 +48,7 @@ impl Ledger {
                 self.check_sum(at, event, Sum::default(), shared);
             }
             OrderEventKind::Waiting => shared.numbers.waitlisted += 1,
+            OrderEventKind::Entered => shared.numbers.entered += 1,
             OrderEventKind::Held => shared.numbers.accepted += 1,
             _ => {}
         }
@@ -85,6 +86,7 @@ impl Ledger {
             currency: event.currency,
             partial: place.is_some_and(|p| p.partial),
             blocked,
+            alone: lines.len() == 1,
         };
         let mut verdict = judge_order(&self.shelf, at, &asker, lines);
         let mut law = broken_law(verdict, lines, decided, &event.lines);
@@ -178,12 +180,19 @@ impl Ledger {
         }
         let lines = self.lines_of(event, shared);
         match decided.kind {
-            OrderEventKind::Waiting => {
+            OrderEventKind::Waiting | OrderEventKind::Entered => {
                 self.placings += 1;
                 order.state = State::Waiting;
                 order.mark = self.placings;
                 for line in &lines {
                     self.shelf.count_units(line.slot, order.customer, i64::from(line.quantity));
+                }
+                if self.join_draw(order.id, order.mark, &lines) {
+                    order.state = State::Entered;
+                    self.check_sum(at, event, Sum::default(), shared);
+                    order.lines = lines.into();
+                    self.book.add(order);
+                    return;
                 }
                 match lines.iter().find(|line| line.state == LineState::Awaited) {
                     Some(line) => self.shelf.wait(line.slot, order.mark, line.quantity),

@@ -24,6 +24,7 @@ pub(crate) fn surely_invalid(settings: &ListingSettings) -> bool {
         || settings.hold_ms > limits::HOLD_MS_MAX
         || settings.extensions_max > limits::EXTENSIONS_MAX
         || settings.waitlist_max > limits::WAITLIST_MAX
+        || (settings.draw.is_some() && settings.limit_per_customer == 0)
         || !(limits::RETENTION_MS_MIN..=limits::RETENTION_MS_MAX).contains(&settings.retention_ms)
 }
 

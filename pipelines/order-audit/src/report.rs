@@ -22,6 +22,8 @@ pub struct Numbers {
     pub rejected: BTreeMap<RejectReason, u64>,
     /// Orders that had to wait.
     pub waitlisted: u64,
+    /// Orders that entered a draw.
+    pub entered: u64,
     /// Holds that fell due.
     pub expired: u64,
     /// Orders withdrawn.
@@ -94,6 +96,9 @@ impl fmt::Display for Report {
         )?;
         for (reason, count) in &numbers.rejected {
             writeln!(f, "  refused as {}: {count}", reason.name())?;
+        }
+        if numbers.entered > 0 {
+            writeln!(f, "{} entered a draw.", numbers.entered)?;
         }
         writeln!(
             f,

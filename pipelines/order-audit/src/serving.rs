@@ -183,6 +183,12 @@ impl Ledger {
                         self.shelf.leave(line.slot, placing);
                     }
                 }
+                (State::Entered, _) => {
+                    self.shelf.count_units(line.slot, customer, units);
+                    if let Some(listing) = self.shelf.listing_mut(line.slot) {
+                        listing.leave_draw(id);
+                    }
+                }
                 (_, LineState::Taken) => {
                     self.shelf.count_units(line.slot, customer, units);
                     if !self.shelf.shift(line.slot, line.quantity, Move::Release) {

@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use order_model::{CommandId, CustomerId, DecidedLine, ListingSettings, Offset, Sku, Stock, TimeMs};
 
+use crate::draw::Draw;
+
 /// Which SKU, by its place on the shelf.
 pub(crate) type Slot = u32;
 
@@ -44,6 +46,8 @@ pub(crate) struct Listing {
     pub(crate) settings_from: Offset,
     /// Who waits, by number of placing.
     pub(crate) queue: BTreeMap<u64, Waiter>,
+    /// Its draw, until it is over.
+    pub(crate) draw: Option<Draw>,
     /// The commands seen, and whether each was carried out.
     pub(crate) commands: HashMap<CommandId, bool>,
 }
@@ -65,15 +69,17 @@ impl Listing {
         self.closed || (!self.paused && self.free >= head.quantity)
     }
 
-    /// Whether settings change what has to stay: the sale, the currency, and that there is no limit.
+    /// Whether settings change what has to stay: the sale, the currency, the draw, and that there is no limit.
     pub(crate) fn is_moved_by(&self, settings: &ListingSettings) -> bool {
         (&settings.sale, settings.currency) != (&self.settings.sale, self.settings.currency)
             || (settings.limit_per_customer > 0 && !self.limited)
+            || settings.draw != self.settings.draw
     }
 
     /// Whether a reported stock is this one.
     pub(crate) fn agrees(&self, stock: &Stock) -> bool {
-        let waiting = i64::try_from(self.queue.len()).unwrap_or(i64::MAX);
+        let in_draw = self.draw.as_ref().map_or(0, Draw::len);
+        let waiting = i64::try_from(self.queue.len() + in_draw).unwrap_or(i64::MAX);
         i64::from(stock.free) == self.free
             && i64::from(stock.held) == self.held
             && i64::from(stock.sold) == self.sold
@@ -135,7 +141,7 @@ impl Shelf {
     /// The listing to change; whoever changes it may have stirred its queue.
     pub(crate) fn listing_mut(&mut self, slot: Slot) -> Option<&mut Listing> {
         let listing = self.listings.get_mut(index(slot))?.as_deref_mut()?;
-        if !listing.queue.is_empty() {
+        if !listing.queue.is_empty() || listing.draw.is_some() {
             self.stirred.insert(slot);
         }
         Some(listing)
@@ -149,6 +155,7 @@ impl Shelf {
             }
             *place = Some(Box::new(Listing {
                 limited: settings.limit_per_customer > 0,
+                draw: settings.draw.map(|_| Draw::default()),
                 settings,
                 put_in: stock,
                 free: stock,

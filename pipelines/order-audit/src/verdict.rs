@@ -47,6 +47,8 @@ pub(crate) struct Asker {
     pub(crate) currency: Currency,
     pub(crate) partial: bool,
     pub(crate) blocked: bool,
+    /// Whether the order has one line and no more.
+    pub(crate) alone: bool,
 }
 
 /// What has to be decided.
@@ -109,6 +111,14 @@ pub(crate) fn judge_run(
 ) -> Verdict {
     for line in lines.iter_mut() {
         judge_line(shelf, at, asker, line);
+    }
+    if let [line] = lines
+        && asker.alone
+        && line.why.is_none()
+        && let Some(draw) = line.slot.and_then(|slot| shelf.listing(slot)?.draw.as_ref())
+    {
+        line.state = LineState::Awaited;
+        return draw.verdict();
     }
     if asker.partial {
         for line in lines.iter_mut() {
@@ -183,6 +193,8 @@ fn refusal_by_listing(
         Some(RejectReason::CurrencyForeign)
     } else if limit > 0 && shelf.units_of(slot, asker.customer) + i64::from(line.quantity) > limit {
         Some(RejectReason::LimitPerCustomer)
+    } else if !asker.alone && listing.settings.draw.is_some() {
+        Some(RejectReason::DrawOnlyAlone)
     } else {
         None
     }
@@ -209,6 +221,9 @@ pub(crate) fn broken_law(
             .iter()
             .zip(decided_lines)
             .find_map(|(line, decided)| broken_by_line(line, decided.state));
+    }
+    if verdict.kind == OrderEventKind::Entered || decided.kind == OrderEventKind::Entered {
+        return Some(Law::DrawWindow);
     }
     match (verdict.kind, verdict.reason) {
         (OrderEventKind::Held, _) if decided.kind == OrderEventKind::Waiting => Some(Law::WaitsInVain),

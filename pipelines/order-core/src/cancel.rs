@@ -25,7 +25,7 @@ impl Ledger {
         match order.state {
             State::Cancelled => return Outcome::Repeated,
             State::Held | State::Reserving => self.free_lines(slot),
-            State::Waiting => {
+            State::Waiting | State::Entered => {
                 self.leave_queue(slot);
                 self.give_back_allowances(slot);
             }

@@ -179,7 +179,9 @@ impl Encoder<'_> {
     }
 
     fn listing_event(&mut self, event: &ListingEvent) {
-        self.u8(129);
+        let draw = event.settings.as_ref().and_then(|settings| settings.draw);
+        let has_draw = draw.is_some() || event.seed.is_some();
+        self.u8(if has_draw { 131 } else { 129 });
         self.u8(event.kind.number());
         self.u32(event.reason.map_or(0, |reason| reason.number().into()));
         self.0.extend_from_slice(&event.id.0);
@@ -190,8 +192,19 @@ impl Encoder<'_> {
         if let Some(settings) = &event.settings {
             self.settings(settings);
         }
+        if has_draw {
+            self.digest(draw.map(|commitment| commitment.0));
+            self.digest(event.seed.map(|seed| seed.0));
+        }
     }
 
+    /// What only draws have stands under tags of its own, so that the certificates of logs without draws stay what they were.
+    fn digest(&mut self, digest: Option<[u8; 32]>) {
+        self.u8(u8::from(digest.is_some()));
+        self.0.extend_from_slice(&digest.unwrap_or_default());
+    }
+
+    /// The settings but for the draw.
     fn settings(&mut self, settings: &ListingSettings) {
         self.bytes(settings.sale.as_bytes());
         self.0.extend_from_slice(settings.currency.as_bytes());
@@ -314,13 +327,15 @@ impl Encoder<'_> {
     fn change(&mut self, change: &ListingChange) {
         match change {
             ListingChange::Open { settings, stock } => {
-                self.u8(1);
+                self.u8(if settings.draw.is_some() { 7 } else { 1 });
                 self.settings(settings);
                 self.i64(*stock);
+                self.draw(settings);
             }
             ListingChange::Change(settings) => {
-                self.u8(2);
+                self.u8(if settings.draw.is_some() { 8 } else { 2 });
                 self.settings(settings);
+                self.draw(settings);
             }
             ListingChange::Restock { delta } => {
                 self.u8(3);
@@ -329,6 +344,16 @@ impl Encoder<'_> {
             ListingChange::Pause => self.u8(4),
             ListingChange::Resume => self.u8(5),
             ListingChange::Close => self.u8(6),
+            ListingChange::Reveal { seed } => {
+                self.u8(9);
+                self.0.extend_from_slice(&seed.0);
+            }
+        }
+    }
+
+    fn draw(&mut self, settings: &ListingSettings) {
+        if let Some(commitment) = &settings.draw {
+            self.0.extend_from_slice(&commitment.0);
         }
     }
 }

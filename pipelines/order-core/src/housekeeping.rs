@@ -49,6 +49,8 @@ pub(crate) struct Chores {
     closings: BTreeSet<(TimeMs, ListingIndex)>,
     /// Listings whose waitlist may have something to do.
     to_feed: BTreeSet<ListingIndex>,
+    /// Listings with entries of a revealed draw to be put in order.
+    to_order: BTreeSet<ListingIndex>,
 }
 
 impl Chores {
@@ -62,8 +64,20 @@ impl Chores {
         self.to_feed.insert(listing);
     }
 
+    pub(crate) fn put_in_order(&mut self, listing: ListingIndex) {
+        self.to_order.insert(listing);
+    }
+
+    pub(crate) fn is_in_order(&mut self, listing: ListingIndex) {
+        self.to_order.remove(&listing);
+    }
+
+    pub(crate) fn next_to_order(&self) -> Option<ListingIndex> {
+        self.to_order.first().copied()
+    }
+
     pub(crate) fn next_due(&self, now: TimeMs) -> Option<TimeMs> {
-        if !self.to_feed.is_empty() {
+        if !self.to_feed.is_empty() || !self.to_order.is_empty() {
             return Some(now);
         }
         self.closings.first().map(|(closes_at, _)| *closes_at)

@@ -179,6 +179,7 @@ impl Ledger {
         };
         self.keep_house(&mut turn);
         let outcome = decide(self, &mut turn);
+        self.order_draws();
         self.feed(&mut turn);
         self.sequence = turn.sequence;
         let noted = (effects.decisions.get(decisions..), effects.relays.get(relays..));

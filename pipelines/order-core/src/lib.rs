@@ -23,6 +23,7 @@ mod calendar;
 mod cancel;
 mod certificate;
 mod customers;
+mod draw;
 mod effects;
 mod housekeeping;
 mod ledger;

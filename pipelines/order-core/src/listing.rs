@@ -8,6 +8,7 @@ use order_model::limits::{
 };
 use order_model::{CommandId, Currency, ListingSettings, MinorUnits, RejectReason, Sku, Stock, TimeMs};
 
+use crate::draw::Draw;
 use crate::orders::Slot;
 
 pub(crate) struct Listing {
@@ -21,6 +22,8 @@ pub(crate) struct Listing {
     sold: u32,
     /// Who waits, by ticket: in the order of placement.
     pub(crate) queue: BTreeMap<u64, Slot>,
+    /// Its draw, until everybody is decided who came before its end.
+    pub(crate) draw: Option<Box<Draw>>,
     /// The commands that were applied to it.
     pub(crate) changes: BTreeSet<CommandId>,
 }
@@ -37,6 +40,7 @@ impl Listing {
         Self {
             sku,
             has_limit: settings.limit_per_customer > 0,
+            draw: settings.draw.map(|_| Box::default()),
             settings,
             status: Status::Open,
             free: stock,
@@ -48,7 +52,8 @@ impl Listing {
     }
 
     pub(crate) fn stock(&self) -> Stock {
-        let waiting = u32::try_from(self.queue.len()).unwrap_or(u32::MAX);
+        let in_draw = self.draw.as_deref().map_or(0, Draw::len);
+        let waiting = u32::try_from(self.queue.len() + in_draw).unwrap_or(u32::MAX);
         Stock { free: self.free, held: self.held, sold: self.sold, waiting }
     }
 
@@ -87,7 +92,7 @@ impl Listing {
     }
 
     pub(crate) fn is_waitlist_full(&self) -> bool {
-        self.stock().waiting >= self.settings.waitlist_max
+        u32::try_from(self.queue.len()).unwrap_or(u32::MAX) >= self.settings.waitlist_max
     }
 
     /// The price of the next unit.
@@ -148,5 +153,6 @@ pub(crate) fn settings_are_valid(settings: &ListingSettings) -> bool {
         && settings.tax_bp <= 10_000
         && steps.contains(&prices.len())
         && starts_at_once
+        && (settings.draw.is_none() || settings.limit_per_customer > 0)
         && prices.iter().all(|step| (0..=UNIT_PRICE_MAX).contains(&step.unit_price))
 }

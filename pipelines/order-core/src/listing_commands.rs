@@ -1,4 +1,4 @@
-//! Opening, changing, restocking, pausing and closing a listing.
+//! Opening, changing, restocking, pausing and closing a listing, and revealing its draw.
 
 use order_model::limits::{CHANGES_MAX, LISTING_STOCK_MAX, LISTINGS_MAX};
 use order_model::{
@@ -6,6 +6,7 @@ use order_model::{
     RejectReason, Stock, TimeMs,
 };
 
+use crate::draw::is_seed_of;
 use crate::effects::{Outcome, Turn};
 use crate::ledger::Ledger;
 use crate::listing::{Listing, Status, settings_are_valid};
@@ -85,6 +86,13 @@ impl Ledger {
                 listing.status = Status::Closed;
                 Ok((ListingEventKind::Closed, 0))
             }
+            ListingChange::Reveal { seed } => {
+                if let Some(draw) = &mut listing.draw {
+                    draw.reveal(*seed, self.next_ticket);
+                    self.chores.put_in_order(index);
+                }
+                Ok((ListingEventKind::Revealed, 0))
+            }
         }
     }
 
@@ -108,6 +116,7 @@ impl Ledger {
             delta: 0,
             stock: listing.stock(),
             settings: None,
+            seed: None,
         };
         turn.decide(Event::Listing(Box::new(event)));
         self.chores.look_at(index);
@@ -132,6 +141,10 @@ impl Ledger {
             delta,
             stock: listing.map_or_else(Stock::default, Listing::stock),
             settings: listing.filter(|_| says_settings).map(|listing| listing.settings.clone()),
+            seed: match &command.change {
+                ListingChange::Reveal { seed } if result.is_ok() => Some(*seed),
+                _ => None,
+            },
         };
         turn.decide(Event::Listing(Box::new(event)));
         Outcome::Decided(result.err())
@@ -144,6 +157,7 @@ fn refuse_change(listing: &Listing, change: &ListingChange) -> Result<(), Reject
         ListingChange::Change(settings) => {
             let same =
                 settings.currency == listing.settings.currency && settings.sale == listing.settings.sale;
+            let same = same && settings.draw == listing.settings.draw;
             let counted = listing.has_limit || settings.limit_per_customer == 0;
             if !same || !counted || !settings_are_valid(settings) {
                 return Err(RejectReason::SettingsInvalid);
@@ -153,6 +167,14 @@ fn refuse_change(listing: &Listing, change: &ListingChange) -> Result<(), Reject
             units(listing.free_units(), *delta)?;
             units(listing.total(), *delta)?;
         }
+        ListingChange::Reveal { seed } => match (&listing.settings.draw, &listing.draw) {
+            (Some(commitment), Some(draw)) if draw.is_open() => {
+                if !is_seed_of(commitment, seed) {
+                    return Err(RejectReason::SeedDiffers);
+                }
+            }
+            _ => return Err(RejectReason::DrawNotOpen),
+        },
         _ => {}
     }
     if listing.changes.len() >= CHANGES_MAX { Err(RejectReason::TooManyChanges) } else { Ok(()) }

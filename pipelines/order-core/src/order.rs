@@ -45,6 +45,8 @@ pub(crate) enum State {
     /// Lines are being taken by other ledgers.
     Reserving,
     Waiting,
+    /// In a draw, or behind one.
+    Entered,
     Held,
     Rejected,
     Paid,
@@ -56,7 +58,7 @@ pub(crate) enum State {
 
 impl State {
     pub(crate) fn is_ended(self) -> bool {
-        !matches!(self, Self::Reserving | Self::Waiting | Self::Held)
+        !matches!(self, Self::Reserving | Self::Waiting | Self::Entered | Self::Held)
     }
 }
 
@@ -100,7 +102,7 @@ impl Order {
         self.state.is_ended() && self.due <= now && self.shared.is_none()
     }
 
-    /// The line it waits for.
+    /// The line it waits for, on the waitlist or in a draw.
     pub(crate) fn awaited(&self) -> Option<OwnLine> {
         self.lines.iter().copied().find(|line| line.state == LineState::Awaited)
     }

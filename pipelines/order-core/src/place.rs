@@ -56,6 +56,9 @@ impl Ledger {
                 Err(reason) => self.reject(turn, order, lines, reason),
                 Ok(line) => {
                     order.lines = OwnLines::One(line);
+                    if self.listings.get(line.listing).draw.is_some() {
+                        return self.enter(turn, order, lines, line.listing);
+                    }
                     self.place_here(turn, order, lines)
                 }
             };
@@ -68,6 +71,14 @@ impl Ledger {
             .iter()
             .map(|line| self.check_line(turn.now, place, line, self.listings.find(&line.sku)))
             .collect();
+        if let [Ok(line)] = &*checked
+            && lines.len() == 1
+            && self.listings.get(line.listing).draw.is_some()
+        {
+            // Nothing can be left out of a single line: in a draw a partial order is like any other.
+            order.lines = OwnLines::One(*line);
+            return self.enter(turn, order, lines, line.listing);
+        }
         if place.partial {
             return self.place_partial(turn, order, lines, &checked);
         }
@@ -221,7 +232,8 @@ impl Ledger {
 
     fn check_line(&self, now: TimeMs, place: &Place, line: &Line, listing: Option<ListingIndex>) -> Checked {
         let quantity = u32::try_from(line.quantity).map_err(|_| RejectReason::QuantityNotPositive)?;
-        self.check_own_line(now, &place.customer, place.currency, listing, quantity)
+        let is_alone = place.lines.len() == 1;
+        self.check_own_line(now, &place.customer, place.currency, listing, quantity, is_alone)
     }
 
     /// The reasons that concern one line of this ledger, shortage apart.
@@ -232,6 +244,7 @@ impl Ledger {
         currency: Currency,
         listing: Option<ListingIndex>,
         quantity: u32,
+        is_alone: bool,
     ) -> Checked {
         let index = listing.ok_or(RejectReason::ListingUnknown)?;
         let listing = self.listings.get(index);
@@ -241,6 +254,9 @@ impl Ledger {
         let limit = listing.settings.limit_per_customer;
         if limit > 0 && self.allowances.units(customer, index).saturating_add(quantity) > limit {
             return Err(RejectReason::LimitPerCustomer);
+        }
+        if !is_alone && listing.settings.draw.is_some() {
+            return Err(RejectReason::DrawOnlyAlone);
         }
         Ok(OwnLine::asked(index, quantity))
     }
@@ -257,7 +273,7 @@ impl Ledger {
         }
     }
 
-    fn take_allowance(&mut self, customer: &CustomerId, line: &OwnLine) {
+    pub(crate) fn take_allowance(&mut self, customer: &CustomerId, line: &OwnLine) {
         if self.listings.get(line.listing).has_limit {
             self.allowances.add(customer, line.listing, line.quantity);
         }
@@ -282,7 +298,7 @@ impl Ledger {
     }
 
     /// Refuses an order, and remembers that, so that the same id gets the same answer.
-    fn reject(
+    pub(crate) fn reject(
         &mut self,
         turn: &mut Turn<'_>,
         mut order: Order,

@@ -101,7 +101,7 @@ impl Ledger {
             true => Err(RejectReason::LedgerFull),
             false => {
                 let listing = self.listings.find(&line.sku);
-                self.check_own_line(now, &request.customer, request.currency, listing, line.quantity)
+                self.check_own_line(now, &request.customer, request.currency, listing, line.quantity, false)
             }
         };
         let checked: SmallVec<[_; 1]> = run.iter().map(check).collect();

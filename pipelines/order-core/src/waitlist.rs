@@ -26,6 +26,9 @@ impl Ledger {
     /// nothing to be done.
     pub(crate) fn serve_next(&mut self, turn: &mut Turn<'_>, index: ListingIndex) -> bool {
         let listing = self.listings.get(index);
+        if listing.draw.is_some() {
+            return self.draw_next(turn, index);
+        }
         let Some((_, slot)) = listing.queue.first_key_value().map(|(ticket, slot)| (*ticket, *slot)) else {
             return false;
         };
@@ -64,7 +67,7 @@ impl Ledger {
         Some(Obstacle::None)
     }
 
-    fn serve(&mut self, turn: &mut Turn<'_>, slot: Slot, awaited: ListingIndex) {
+    pub(crate) fn serve(&mut self, turn: &mut Turn<'_>, slot: Slot, awaited: ListingIndex) {
         let Some(order) = self.orders.get_mut(slot) else { return };
         self.listings.get_mut(awaited).queue.remove(&order.ticket);
         for line in order.lines.iter_mut() {
@@ -87,7 +90,7 @@ impl Ledger {
         self.say_order(turn, slot, OrderEventKind::Waiting, None);
     }
 
-    fn turn_away(&mut self, turn: &mut Turn<'_>, slot: Slot, reason: RejectReason) {
+    pub(crate) fn turn_away(&mut self, turn: &mut Turn<'_>, slot: Slot, reason: RejectReason) {
         self.leave_queue(slot);
         self.give_back_allowances(slot);
         if let Some(order) = self.orders.get_mut(slot) {
@@ -96,9 +99,12 @@ impl Ledger {
         self.end(turn, slot, State::TurnedAway, OrderEventKind::TurnedAway, None);
     }
 
-    /// Takes a waiting order out of its queue; its successor may have its turn now.
+    /// Takes a waiting order out of its queue or its draw; its successor may have its turn now.
     pub(crate) fn leave_queue(&mut self, slot: Slot) {
         let Some(order) = self.orders.get(slot) else { return };
+        if order.state == State::Entered {
+            return self.leave_draw(slot);
+        }
         let Some(line) = order.awaited() else { return };
         self.listings.get_mut(line.listing).queue.remove(&order.ticket);
         self.chores.look_at(line.listing);

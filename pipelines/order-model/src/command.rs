@@ -2,7 +2,9 @@
 
 use smallvec::SmallVec;
 
-use crate::{CommandId, Currency, CustomerId, MinorUnits, OrderId, PaymentId, Relay, Sku, TimeMs};
+use crate::{
+    CommandId, Commitment, Currency, CustomerId, MinorUnits, OrderId, PaymentId, Relay, Seed, Sku, TimeMs,
+};
 
 /// The lines of an order; one line, the usual case, needs no heap.
 pub type Lines = SmallVec<[Line; 1]>;
@@ -146,7 +148,7 @@ pub enum ListingChange {
         /// Units.
         stock: i64,
     },
-    /// Replace its settings. Holds and prices already given stay as they are. The currency and the sale cannot
+    /// Replace its settings. Holds and prices already given stay as they are. The currency, the sale and the draw cannot
     /// change, and a limit per customer cannot be brought in later: what was bought before was not counted.
     Change(Box<ListingSettings>),
     /// Add units, or take free ones away when negative.
@@ -160,6 +162,11 @@ pub enum ListingChange {
     Resume,
     /// Refuse orders for good and turn away who waits. Holds stay.
     Close,
+    /// End the window of its draw: who entered is decided in the order of BLAKE3(seed, order id).
+    Reveal {
+        /// The seed its settings are committed to.
+        seed: Seed,
+    },
 }
 
 /// The settings of a listing.
@@ -188,6 +195,9 @@ pub struct ListingSettings {
     /// The price list, at least one step. The last step whose conditions all hold is in force; the first must
     /// have none.
     pub prices: Vec<PriceStep>,
+    /// Where it is drawn: BLAKE3 of the seed to be revealed. Until then orders are collected and not decided. Needs a
+    /// limit per customer.
+    pub draw: Option<Commitment>,
 }
 
 /// A step of the price list.

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::{
     CommandId, Currency, CustomerId, ListingSettings, MinorUnits, Offset, OrderId, Partition, PaymentId,
-    RejectReason, Sequence, Sku, TimeMs,
+    RejectReason, Seed, Sequence, Sku, TimeMs,
 };
 
 /// A decision of a ledger.
@@ -69,8 +69,8 @@ pub enum OrderEventKind {
     Reserving = 1,
     /// Every line is set aside. Moves free to held; nothing where [`Self::Reserving`] came before.
     Held = 2,
-    /// Stock is short, the order waits for the line that is [`LineState::Awaited`]. Comes again when an order of
-    /// several lines moves on to wait for another of them. Moves nothing.
+    /// Stock is short or a draw is under way, the order waits for the line that is [`LineState::Awaited`]. Comes again when
+    /// an order of several lines moves on to wait for another of them, or a draw leaves it waiting. Moves nothing.
     Waiting = 3,
     /// Refused, and the same id will get the same answer. Moves held to free where [`Self::Reserving`] came before.
     Rejected = 4,
@@ -84,7 +84,8 @@ pub enum OrderEventKind {
     Declined = 8,
     /// The hold fell due. Moves held to free.
     Expired = 9,
-    /// Waited, and will not be served: the listing closed, or another line of the order ran out. Moves nothing.
+    /// Waited, and will not be served: the listing closed, another line of the order ran out, or others were drawn. Moves
+    /// nothing.
     TurnedAway = 10,
     /// Money was taken that buys nothing, and has to be given back. Changes no order. Moves nothing.
     Refund = 11,
@@ -98,6 +99,8 @@ pub enum OrderEventKind {
     PartPaid = 15,
     /// Another ledger's order came to nothing. Moves held to free.
     PartReleased = 16,
+    /// Collected in the window of a draw, to be decided when its seed is revealed. Moves nothing.
+    Entered = 17,
 }
 
 /// The lines of a decision; one line needs no heap.
@@ -128,7 +131,7 @@ pub enum LineState {
     Taken = 2,
     /// Left out of a partial order.
     LeftOut = 3,
-    /// The line a waiting order waits for.
+    /// The line a waiting order, or one in a draw, waits for.
     Awaited = 4,
 }
 
@@ -141,7 +144,7 @@ pub struct Stock {
     pub held: u32,
     /// Units paid for.
     pub sold: u32,
-    /// Orders waiting (orders, not units).
+    /// Orders waiting (orders, not units), those in a draw among them.
     pub waiting: u32,
 }
 
@@ -162,6 +165,8 @@ pub struct ListingEvent {
     pub stock: Stock,
     /// The settings from now on, where it was opened or changed.
     pub settings: Option<ListingSettings>,
+    /// The seed, where one was revealed.
+    pub seed: Option<Seed>,
 }
 
 /// What happened to a listing. The number is stable and never reused.
@@ -182,6 +187,8 @@ pub enum ListingEventKind {
     Closed = 6,
     /// The command was refused.
     Refused = 7,
+    /// The seed of its draw is known: nobody enters any more, who entered is decided.
+    Revealed = 8,
 }
 
 /// What became of a customer.
@@ -228,10 +235,10 @@ numbered!(OrderEventKind:
     Reserving = "reserving", Held = "held", Waiting = "waiting", Rejected = "rejected", Extended = "extended",
     Paid = "paid", Cancelled = "cancelled", Declined = "declined", Expired = "expired",
     TurnedAway = "turned_away", Refund = "refund", Refused = "refused", PartTaken = "part_taken",
-    PartRefused = "part_refused", PartPaid = "part_paid", PartReleased = "part_released");
+    PartRefused = "part_refused", PartPaid = "part_paid", PartReleased = "part_released", Entered = "entered");
 numbered!(ListingEventKind:
     Opened = "opened", Changed = "changed", Restocked = "restocked", Paused = "paused", Resumed = "resumed",
-    Closed = "closed", Refused = "refused");
+    Closed = "closed", Refused = "refused", Revealed = "revealed");
 numbered!(LineState: Asked = "asked", Taken = "taken", LeftOut = "left_out", Awaited = "awaited");
 
 #[cfg(test)]
@@ -245,7 +252,7 @@ mod tests {
             assert_eq!(OrderEventKind::from_number(kind.number()), Some(*kind));
         }
         assert_eq!(OrderEventKind::from_number(0), None);
-        assert_eq!(ListingEventKind::from_number(8), None);
+        assert_eq!(ListingEventKind::from_number(9), None);
         let mut names: Vec<_> = OrderEventKind::ALL.iter().map(|kind| kind.name()).collect();
         names.sort_unstable();
         names.dedup();

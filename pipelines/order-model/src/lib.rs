@@ -6,6 +6,7 @@
 
 mod command;
 mod decision;
+mod draw;
 mod ids;
 pub mod limits;
 mod money;
@@ -23,10 +24,11 @@ pub use decision::{
     CustomerEvent, DecidedLine, DecidedLines, Decision, Event, LineState, ListingEvent, ListingEventKind,
     OrderEvent, OrderEventKind, Stock,
 };
+pub use draw::{Commitment, DrawTextError, Seed};
 pub use ids::{CommandId, CustomerId, IdError, OrderId, PaymentId};
 pub use money::{Currency, CurrencyError, MinorUnits, included_tax, line_total, show_amount};
 pub use position::{Offset, Partition, Position, RelayNumber, Sequence, TimeMs};
 pub use reject::RejectReason;
 pub use relay::{Relay, RelayBody, RelayLine, RelayLines, Reserve, ReserveAnswer};
-pub use route::partition_of;
+pub use route::{partition_of, partition_of_key};
 pub use sku::{Sku, SkuError};

@@ -26,6 +26,10 @@ pub const RETENTION_MS_UNLISTED: u64 = 600_000;
 pub const RETENTION_MS_REFUNDS: u64 = 7 * 24 * 3_600_000;
 /// Most orders that may wait for one listing.
 pub const WAITLIST_MAX: u32 = 10_000_000;
+/// Most orders of one draw, those that came while it was being decided among them.
+pub const DRAW_ENTRIES_MAX: usize = 4 * 1_048_576;
+/// Most entries of draws put in order at one record; the rest follows at the next records.
+pub const DRAW_ORDERED_PER_COMMAND_MAX: usize = 4_096;
 /// Most times one hold can be extended.
 pub const EXTENSIONS_MAX: u32 = 100;
 /// Most listings of one ledger.
@@ -38,7 +42,8 @@ pub const BLOCKED_CUSTOMERS_MAX: usize = 32_768;
 pub const REMEMBERED_ORDERS_MAX: usize = 64 * 1_048_576;
 /// Most refunds one ledger remembers at once, so as not to order them twice.
 pub const REMEMBERED_REFUNDS_MAX: usize = 4 * 1_048_576;
-/// Most holds expired plus waiting orders served at one record; the rest follows at the next records.
+/// Most holds expired, waiting orders served and entries of draws decided at one record, together; the rest follows
+/// at the next records.
 pub const HOUSEKEEPING_PER_COMMAND_MAX: usize = 256;
 /// Most partitions of `orders`.
 pub const PARTITIONS_MAX: u32 = 4_096;

@@ -75,6 +75,8 @@ reasons! {
     CurrencyForeign = 24, "currency_foreign";
     /// The customer would have more units than the listing allows one customer.
     LimitPerCustomer = 25, "limit_per_customer";
+    /// The listing is drawn, and the order has other lines: what is drawn can be ordered only alone.
+    DrawOnlyAlone = 26, "draw_only_alone";
 
     // Placing: shortage, over all lines.
     /// Too few units are free or those that are free are promised to who waits, and the order cannot wait: a short listing has
@@ -82,6 +84,10 @@ reasons! {
     StockShort = 30, "stock_short";
     /// The order would have to wait, and as many wait already as may.
     WaitlistFull = 31, "waitlist_full";
+    /// The listing is drawn, and as many take part as may ([`crate::limits::DRAW_ENTRIES_MAX`]).
+    DrawFull = 32, "draw_full";
+    /// The draw had nothing left when the order's turn came, and the listing has no waitlist.
+    NotDrawn = 33, "not_drawn";
 
     // Commands about an order.
     /// The ledger does not know the order (any more).
@@ -116,6 +122,10 @@ reasons! {
     TooManyChanges = 65, "too_many_changes";
     /// The ledger blocks as many customers as it may.
     TooManyBlocked = 66, "too_many_blocked";
+    /// The listing is not drawn, or its seed was revealed before.
+    DrawNotOpen = 67, "draw_not_open";
+    /// The seed is not the one the listing is committed to.
+    SeedDiffers = 68, "seed_differs";
 }
 
 #[cfg(test)]

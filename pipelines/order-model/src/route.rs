@@ -6,7 +6,13 @@ use crate::{Partition, Sku};
 /// (`BuiltInPartitioner.partitionForKey`; `murmur2_random` in librdkafka).
 #[inline]
 pub fn partition_of(sku: &Sku, partitions: u32) -> Partition {
-    Partition((murmur2(sku.as_bytes()) & 0x7fff_ffff) % partitions.max(1))
+    partition_of_key(sku.as_bytes(), partitions)
+}
+
+/// The same of any key.
+#[inline]
+pub fn partition_of_key(key: &[u8], partitions: u32) -> Partition {
+    Partition((murmur2(key) & 0x7fff_ffff) % partitions.max(1))
 }
 
 /// MurmurHash2 with Kafka's seed, little-endian words.

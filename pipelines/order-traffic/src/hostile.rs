@@ -2,9 +2,9 @@
 //! every command in every state.
 
 use order_model::{
-    Cancel, Command, CommandId, Currency, CustomerCommand, CustomerId, Extend, Line, Lines, ListingChange,
-    ListingCommand, ListingSettings, OrderId, Partition, PaymentId, PaymentResult, Place, PriceStep, Settle,
-    Sku, TimeMs, limits, partition_of,
+    Cancel, Command, CommandId, Commitment, Currency, CustomerCommand, CustomerId, Extend, Line, Lines,
+    ListingChange, ListingCommand, ListingSettings, OrderId, Partition, PaymentId, PaymentResult, Place,
+    PriceStep, Seed, Settle, Sku, TimeMs, limits, partition_of,
 };
 
 use crate::dice::{Dice, IdKind, id};
@@ -20,6 +20,8 @@ const SKUS: u64 = 7;
 const CUSTOMERS: u64 = 5;
 /// Later commands name one of so many latest orders, so that many still live.
 const RECENT_ORDERS: u64 = 24;
+/// One SKU in so many is drawn; which, depends on the seed.
+const DRAWN_ONE_IN: u64 = 4;
 /// Base price of a unit; the price of most lines, so that payments can be guessed.
 const UNIT_PRICE: i64 = 1_000;
 
@@ -56,7 +58,7 @@ impl Hostile {
             Some(rank) if rank < opening => {
                 let sku = *self.skus.get(rank)?;
                 let stock = i64::try_from(self.dice.below(12)).ok()?;
-                let settings = Box::new(self.settings(false));
+                let settings = Box::new(self.settings(false, &sku));
                 self.listing(sku, ListingChange::Open { settings, stock })
             }
             _ => self.command()?,
@@ -205,12 +207,33 @@ impl Hostile {
             50..=53 => ListingChange::Restock { delta: self.dice.pick(&extreme).copied()? },
             54..=64 => ListingChange::Pause,
             65..=79 => ListingChange::Resume,
-            80..=94 => ListingChange::Change(Box::new(self.settings(true))),
-            95..=97 => ListingChange::Open { settings: Box::new(self.settings(true)), stock: 5 },
-            98 => ListingChange::Open { settings: Box::new(self.settings(false)), stock: -1 },
+            80..=87 => ListingChange::Change(Box::new(self.settings(true, &sku))),
+            88..=94 => return self.reveal(),
+            95..=97 => ListingChange::Open { settings: Box::new(self.settings(true, &sku)), stock: 5 },
+            98 => ListingChange::Open { settings: Box::new(self.settings(false, &sku)), stock: -1 },
             _ => ListingChange::Close,
         };
         Some(self.listing(sku, change))
+    }
+
+    /// The seed of a drawn SKU; now and then a wrong one, or that of a SKU that is not drawn.
+    fn reveal(&mut self) -> Option<Command> {
+        let drawn: Vec<Sku> = self.skus.iter().filter(|sku| self.is_drawn(sku)).copied().collect();
+        let any = if self.dice.chance(100) { self.sku() } else { None };
+        let sku = any.or_else(|| self.dice.pick(&drawn).copied())?;
+        let of = if self.dice.chance(200) { self.sku()? } else { sku };
+        let seed = self.seed_of(&of);
+        Some(self.listing(sku, ListingChange::Reveal { seed }))
+    }
+
+    fn is_drawn(&self, sku: &Sku) -> bool {
+        let rank = self.skus.iter().position(|known| known == sku).and_then(|rank| u64::try_from(rank).ok());
+        rank.is_some_and(|rank| (self.seed.wrapping_add(rank)).is_multiple_of(DRAWN_ONE_IN))
+    }
+
+    fn seed_of(&self, sku: &Sku) -> Seed {
+        let number = self.seed.to_le_bytes();
+        Seed(blake3::hash(&[number.as_slice(), sku.as_bytes()].concat()).into())
     }
 
     fn listing(&mut self, sku: Sku, change: ListingChange) -> Command {
@@ -225,7 +248,9 @@ impl Hostile {
         CommandId::from(id(IdKind::Command, self.seed, self.commands))
     }
 
-    fn settings(&mut self, wild: bool) -> ListingSettings {
+    fn settings(&mut self, wild: bool, sku: &Sku) -> ListingSettings {
+        let draw = self.is_drawn(sku).then(|| Commitment(blake3::hash(&self.seed_of(sku).0).into()));
+        let limits: &[u64] = if draw.is_some() { &[2, 4, 10] } else { &[0, 0, 2, 4, 10] };
         let pick = |dice: &mut Dice, choices: &[u64]| dice.pick(choices).copied().unwrap_or(0);
         let small = |number: u64| u32::try_from(number).unwrap_or(0);
         let dice = &mut self.dice;
@@ -239,13 +264,14 @@ impl Hostile {
             currency: Currency::EUR,
             opens_at: TimeMs(0),
             closes_at: TimeMs(0),
-            limit_per_customer: small(pick(dice, &[0, 0, 2, 4, 10])),
+            limit_per_customer: small(pick(dice, limits)),
             hold_ms: pick(dice, &[1, 200, 1_000, 5_000, 60_000]),
             extensions_max: small(pick(dice, &[0, 1, 2])),
             waitlist_max: small(pick(dice, &[0, 1, 3, 50])),
             retention_ms: pick(dice, &[1_000, 1_500, 20_000, 600_000]),
             tax_bp: u16::try_from(pick(dice, &[0, 700, 1_900, 10_000])).unwrap_or(0),
             prices,
+            draw,
         };
         if wild && dice.chance(300) {
             self.spoil(&mut settings);
@@ -257,7 +283,7 @@ impl Hostile {
     fn spoil(&mut self, settings: &mut ListingSettings) {
         let soon = TimeMs(self.now + self.dice.below(20_000));
         let step = |unit_price| vec![PriceStep { from_time: TimeMs(0), from_units: 0, unit_price }];
-        match self.dice.below(13) {
+        match self.dice.below(15) {
             0 => settings.closes_at = soon,
             1 => settings.opens_at = soon,
             2 => settings.prices = step(limits::UNIT_PRICE_MAX),
@@ -270,6 +296,8 @@ impl Hostile {
             9 => settings.limit_per_customer = u32::MAX,
             10 => settings.waitlist_max = u32::MAX,
             11 => settings.sale = "another".to_owned(),
+            12 => settings.draw = settings.draw.xor(Some(Commitment([7; 32]))),
+            13 => settings.limit_per_customer = 0,
             _ => settings.retention_ms = 0,
         }
     }

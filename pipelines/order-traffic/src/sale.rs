@@ -121,6 +121,7 @@ fn plain_settings(unit_price: i64) -> ListingSettings {
         retention_ms: DEMO_RETENTION_MS,
         tax_bp: 1_900,
         prices: vec![PriceStep { from_time: TimeMs(0), from_units: 0, unit_price }],
+        draw: None,
     }
 }
 

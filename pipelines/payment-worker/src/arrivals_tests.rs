@@ -119,6 +119,7 @@ impl World {
             retention_ms: 600_000,
             tax_bp: 0,
             prices: vec![PriceStep { from_time: TimeMs(0), from_units: 0, unit_price: PRICE }],
+            draw: None,
         };
         let change = ListingChange::Open { settings: Box::new(settings), stock: 1 };
         self.decide(&Command::Listing(ListingCommand { id: CommandId([3; 16]), sku: sku(), change }));

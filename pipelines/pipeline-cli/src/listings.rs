@@ -15,6 +15,8 @@ pub struct Listing {
     pub paused: bool,
     /// Whether it is closed for good.
     pub closed: bool,
+    /// Whether the seed of its draw was revealed.
+    pub revealed: bool,
 }
 
 impl Listing {
@@ -23,11 +25,17 @@ impl Listing {
         [self.stock.free, self.stock.held, self.stock.sold].into_iter().map(u64::from).sum()
     }
 
+    /// Whether orders are collected for a draw.
+    pub fn in_draw(&self) -> bool {
+        self.settings.draw.is_some() && !self.revealed && !self.closed
+    }
+
     /// One word for people.
     pub fn state(&self) -> &'static str {
         match (self.closed, self.paused) {
             (true, _) => "closed",
             (false, true) => "paused",
+            (false, false) if self.in_draw() => "draw",
             (false, false) => "open",
         }
     }
@@ -57,7 +65,7 @@ impl Listings {
         if event.kind == ListingEventKind::Opened
             && let Some(settings) = event.settings.clone()
         {
-            let listing = Listing { settings, stock: event.stock, paused: false, closed: false };
+            let listing = Listing { settings, stock: event.stock, paused: false, closed: false, revealed: false };
             self.0.insert(event.sku, listing);
             return;
         }
@@ -72,6 +80,7 @@ impl Listings {
             ListingEventKind::Paused => listing.paused = true,
             ListingEventKind::Resumed => listing.paused = false,
             ListingEventKind::Closed => listing.closed = true,
+            ListingEventKind::Revealed => listing.revealed = true,
             ListingEventKind::Opened | ListingEventKind::Restocked | ListingEventKind::Refused => {}
         }
     }

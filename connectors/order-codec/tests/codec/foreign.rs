@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use apache_avro::types::Value;
 use order_codec::{
-    BadRecord, Codec, DecodeError, FileSchemas, RegistryError, SchemaSource, encode_command, schemas,
+    BadRecord, Codec, DecodeError, FileSchemas, RegistryError, SchemaSource, Version, encode_command, schemas,
 };
 use order_model::{Command, TimeMs};
 use serde_json::{Value as Json, json};
@@ -61,10 +61,15 @@ fn fields(record: &mut Json) -> &mut Vec<Json> {
 /// Our schema under a foreign id gives what the hand gives, for every command there is.
 #[test]
 fn our_own_schema_the_long_way() {
-    let (codec, source) = with(schemas::COMMAND_V1);
-    for (name, command) in samples::commands() {
+    the_long_way(Version::V1, schemas::COMMAND_V1, samples::plain_commands());
+    the_long_way(Version::V2, schemas::COMMAND_V2, samples::commands());
+}
+
+fn the_long_way(version: Version, schema: &str, commands: Vec<(&'static str, Command)>) {
+    let (codec, source) = with(schema);
+    for (name, command) in commands {
         let mut payload = Vec::new();
-        encode_command(&command, &mut payload);
+        encode_command(version, &command, &mut payload);
         assert_eq!(codec.command_from(&framed(&payload)), Ok(command), "{name}");
         for end in 0..payload.len() {
             let cut = codec.command_from(&framed(&payload[..end]));
@@ -82,10 +87,10 @@ fn our_own_schema_the_long_way() {
 
 #[test]
 fn decisions_and_dead_letters_too() {
-    let (codec, _) = with(schemas::DECISION_V1);
+    let (codec, _) = with(schemas::DECISION_V2);
     for (name, decision) in samples::decisions() {
         let mut payload = Vec::new();
-        order_codec::encode_decision(&decision, &mut payload);
+        order_codec::encode_decision(Version::V2, &decision, &mut payload);
         assert_eq!(codec.decision_from(&framed(&payload)), Ok(decision), "{name}");
     }
     let (codec, _) = with(schemas::DEAD_LETTER_V1);
@@ -195,7 +200,7 @@ fn missing_fields_take_our_default() {
     let (codec, _) = with(&writer.to_string());
     let mut payload = Vec::new();
     let (_, held) = samples::decisions().remove(0);
-    order_codec::encode_decision(&held, &mut payload);
+    order_codec::encode_decision(Version::V1, &held, &mut payload);
     let reason_at = payload.windows(16).position(|window| window == samples::place().order.0).unwrap() - 1;
     assert_eq!(payload.remove(reason_at), 0);
     assert_eq!(codec.decision_from(&framed(&payload)), Ok(held));
@@ -334,7 +339,7 @@ fn times_stay_times() {
     let (codec, _) = with(&writer.to_string());
     let (_, open) = samples::commands().into_iter().find(|(name, _)| *name == "listing_open").unwrap();
     let mut payload = Vec::new();
-    encode_command(&open, &mut payload);
+    encode_command(Version::V1, &open, &mut payload);
     assert_eq!(codec.command_from(&framed(&payload)), Ok(open));
     assert_eq!(samples::settings().opens_at, TimeMs(1_780_000_000_000));
 }

@@ -112,6 +112,7 @@ fn every_golden_file_has_a_sample() {
     for entry in std::fs::read_dir(folder).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let stem = name.rsplit_once('.').unwrap().0;
-        assert!(known.iter().any(|case| case == stem), "{name} belongs to no sample");
+        // Products are read and written by the crate `catalogue`, and so are their bytes.
+        assert!(stem.starts_with("product.") || known.iter().any(|case| case == stem), "{name} belongs to no sample");
     }
 }

@@ -130,3 +130,19 @@ fn secrets_are_hidden() {
     let shown = format!("{:?} {:?}", KeyRing::generate_one([0xab; 32]), key(171, 0, 0));
     assert!(shown.contains("(hidden)") && !shown.contains("171, 171") && !shown.contains("abab"), "{shown}");
 }
+
+/// A seed that a room's gateways derive has to come out the same after a rotation, and tell nothing of the MACs.
+#[test]
+fn derived_secrets_outlive_their_key() {
+    let before = KeyRing::new(vec![key(1, 0, 0)]).unwrap();
+    let after = KeyRing::new(vec![key(1, 0, 200), key(2, 100, 0)]).unwrap();
+    let (id, secret) = before.secret_at(TimeMs(50), "seed", b"sale").unwrap();
+    assert_eq!(id, 1);
+    assert_eq!(after.secret_by(1, "seed", b"sale"), Some(secret));
+    assert_eq!(after.secret_at(TimeMs(500), "seed", b"sale").map(|(id, _)| id), Some(2));
+    assert_eq!(before.secret_by(2, "seed", b"sale"), None);
+    assert_eq!(KeyRing::default().secret_at(TimeMs(50), "seed", b"sale"), None);
+    for (purpose, input) in [("seed", b"sales".as_slice()), ("see", b"dsale"), ("", b"seedsale")] {
+        assert_ne!(before.secret_by(1, purpose, input), Some(secret), "{purpose} {input:?}");
+    }
+}

@@ -1,15 +1,15 @@
 //! Whatever can be said is read as it was written; whatever comes is a value or an error.
 
 use order_codec::{
-    BadRecord, Codec, FileSchemas, decode_command, decode_dead_letter, decode_decision, encode_command,
-    encode_decision,
+    BadRecord, Codec, FileSchemas, Version, decode_command, decode_dead_letter, decode_decision,
+    encode_command, encode_decision, schemas,
 };
 use order_model::{
-    Cancel, Command, CommandId, Currency, CustomerCommand, CustomerEvent, CustomerId, DecidedLine, Decision,
+    Cancel, Command, CommandId, Commitment, Currency, CustomerCommand, CustomerEvent, CustomerId, DecidedLine, Decision,
     Event, Extend, Line, LineState, ListingChange, ListingCommand, ListingEvent, ListingEventKind,
     ListingSettings, Offset, OrderEvent, OrderEventKind, OrderId, Partition, PaymentId, PaymentResult, Place,
     PriceStep, RejectReason, Relay, RelayBody, RelayLine, RelayLines, RelayNumber, Reserve, ReserveAnswer,
-    Sequence, Settle, Sku, Stock, TimeMs,
+    Seed, Sequence, Settle, Sku, Stock, TimeMs,
 };
 use proptest::array::uniform16;
 use proptest::collection::vec;
@@ -74,7 +74,8 @@ fn settings() -> impl Strategy<Value = ListingSettings> {
         unit_price,
     });
     let first = ("\\PC{0,64}", currency(), unsigned(), unsigned(), count(), unsigned());
-    let second = (count(), count(), unsigned(), any::<u16>(), vec(step, 0..=32));
+    let draw = option::of(any::<[u8; 32]>().prop_map(Commitment));
+    let second = (count(), count(), unsigned(), any::<u16>(), vec(step, 0..=32), draw);
     (first, second).prop_map(|(first, second)| ListingSettings {
         sale: first.0,
         currency: first.1,
@@ -87,6 +88,7 @@ fn settings() -> impl Strategy<Value = ListingSettings> {
         retention_ms: second.2,
         tax_bp: second.3,
         prices: second.4,
+        draw: second.5,
     })
 }
 
@@ -115,6 +117,7 @@ fn plain_command() -> impl Strategy<Value = Command> {
         Just(ListingChange::Pause),
         Just(ListingChange::Resume),
         Just(ListingChange::Close),
+        any::<[u8; 32]>().prop_map(|seed| ListingChange::Reveal { seed: Seed(seed) }),
     ];
     let listing = (id(CommandId), sku(), change)
         .prop_map(|(id, sku, change)| Command::Listing(ListingCommand { id, sku, change }));
@@ -183,7 +186,9 @@ fn event() -> impl Strategy<Value = Event> {
     let kinds = select(ListingEventKind::ALL);
     let about_listing = (kinds, reason(), id(CommandId), sku(), long(), stock(), option::of(settings()))
         .prop_map(|(kind, reason, id, sku, delta, stock, settings)| {
-            Event::Listing(Box::new(ListingEvent { kind, reason, id, sku, delta, stock, settings }))
+            let seed = settings.as_ref().and_then(|settings| settings.draw).map(|draw| Seed(draw.0));
+            let event = ListingEvent { kind, reason, id, sku, delta, stock, settings, seed };
+            Event::Listing(Box::new(event))
         });
     let about_customer =
         (id(CommandId), customer(), any::<bool>(), reason()).prop_map(|(id, customer, blocked, reason)| {
@@ -209,26 +214,36 @@ proptest! {
 
     #[test]
     fn commands(command in command()) {
-        let mut bytes = Vec::new();
-        encode_command(&command, &mut bytes);
-        prop_assert_eq!(decode_command(&bytes), Ok(command));
-        let avro = Avro::new(order_codec::schemas::COMMAND_V1);
-        prop_assert_eq!(avro.write(avro.read(&bytes)), bytes);
+        for (version, schema) in [(Version::V1, schemas::COMMAND_V1), (Version::V2, schemas::COMMAND_V2)] {
+            if version == Version::V1 && Version::of_command(&command) == Version::V2 {
+                continue;
+            }
+            let mut bytes = Vec::new();
+            encode_command(version, &command, &mut bytes);
+            prop_assert_eq!(decode_command(version, &bytes), Ok(command.clone()));
+            let avro = Avro::new(schema);
+            prop_assert_eq!(avro.write(avro.read(&bytes)), bytes);
+        }
     }
 
     #[test]
     fn decisions(decision in decision()) {
-        let mut bytes = Vec::new();
-        encode_decision(&decision, &mut bytes);
-        prop_assert_eq!(decode_decision(&bytes), Ok(decision));
-        let avro = Avro::new(order_codec::schemas::DECISION_V1);
-        prop_assert_eq!(avro.write(avro.read(&bytes)), bytes);
+        for (version, schema) in [(Version::V1, schemas::DECISION_V1), (Version::V2, schemas::DECISION_V2)] {
+            if version == Version::V1 && Version::of_decision(&decision) == Version::V2 {
+                continue;
+            }
+            let mut bytes = Vec::new();
+            encode_decision(version, &decision, &mut bytes);
+            prop_assert_eq!(decode_decision(version, &bytes), Ok(decision.clone()));
+            let avro = Avro::new(schema);
+            prop_assert_eq!(avro.write(avro.read(&bytes)), bytes);
+        }
     }
 
     #[test]
     fn garbage_is_an_error_or_a_value(bytes in vec(any::<u8>(), 0..300)) {
-        for head in [&[][..], &[0, 0, 0, 0, 1], &[0, 0, 0, 0, 2], &[0, 0, 0, 0, 3], &[0, 0, 0, 0, 4]] {
-            let mut value = head.to_vec();
+        for head in [0, 1, 2, 3, 4, 11, 12, 13] {
+            let mut value = if head == 0 { Vec::new() } else { vec![0, 0, 0, 0, head] };
             value.extend_from_slice(&bytes);
             let codec = Codec::new(Arc::new(FileSchemas::new().unwrap())).unwrap();
             if let Ok(command) = codec.command_from(&value) {
@@ -245,16 +260,17 @@ proptest! {
     fn damaged_commands_are_an_error_or_a_value(
         command in command(), at in any::<prop::sample::Index>(), with in vec(any::<u8>(), 1..12),
     ) {
+        let version = Version::of_command(&command);
         let mut bytes = Vec::new();
-        encode_command(&command, &mut bytes);
+        encode_command(version, &command, &mut bytes);
         let at = at.index(bytes.len());
         bytes.splice(at..at, with);
-        if let Ok(command) = decode_command(&bytes) {
+        if let Ok(command) = decode_command(version, &bytes) {
             let mut again = Vec::new();
-            encode_command(&command, &mut again);
-            prop_assert_eq!(decode_command(&again), Ok(command));
+            encode_command(version, &command, &mut again);
+            prop_assert_eq!(decode_command(version, &again), Ok(command));
         }
-        drop((decode_decision(&bytes), decode_dead_letter(&bytes)));
+        drop((decode_decision(version, &bytes), decode_dead_letter(&bytes)));
     }
 }
 
@@ -264,15 +280,15 @@ fn beyond_the_end_of_time() {
     let mut decision = crate::samples::decisions().remove(0).1;
     decision.time = TimeMs(u64::MAX);
     let mut bytes = Vec::new();
-    encode_decision(&decision, &mut bytes);
-    assert_eq!(decode_decision(&bytes).map(|read| read.time), Ok(TimeMs(i64::MAX.unsigned_abs())));
+    encode_decision(Version::V1, &decision, &mut bytes);
+    assert_eq!(decode_decision(Version::V1, &bytes).map(|read| read.time), Ok(TimeMs(i64::MAX.unsigned_abs())));
 }
 
 fn place_with(lines: usize) -> Vec<u8> {
     let place = crate::samples::place();
     let lines = (0..lines).map(|_| place.lines[0]).collect();
     let mut bytes = Vec::new();
-    encode_command(&Command::Place(Place { lines, ..place }), &mut bytes);
+    encode_command(Version::V1, &Command::Place(Place { lines, ..place }), &mut bytes);
     bytes
 }
 
@@ -281,9 +297,9 @@ fn place_with(lines: usize) -> Vec<u8> {
 fn lines_beyond_the_limits() {
     let most = order_codec::limits::LINES_READABLE_MAX;
     assert!(most > order_model::limits::LINES_MAX);
-    assert!(decode_command(&place_with(most)).is_ok());
+    assert!(decode_command(Version::V1, &place_with(most)).is_ok());
     let too_many = BadRecord::FieldInvalid { field: "lines", problem: "too many items" };
-    assert_eq!(decode_command(&place_with(most + 1)), Err(too_many));
+    assert_eq!(decode_command(Version::V1, &place_with(most + 1)), Err(too_many));
 }
 
 /// A command that fits a record still fits one when a ledger has to forward it.
@@ -299,9 +315,9 @@ fn the_largest_order_fits_a_relay() {
         body: RelayBody::Forward(Box::new(order)),
     });
     let mut bytes = Vec::new();
-    encode_command(&relay, &mut bytes);
+    encode_command(Version::V1, &relay, &mut bytes);
     assert!(bytes.len() + order_codec::wire::HEAD_BYTES < order_model::limits::RECORD_VALUE_BYTES_MAX);
-    assert_eq!(decode_command(&bytes), Ok(relay));
+    assert_eq!(decode_command(Version::V1, &bytes), Ok(relay));
 }
 
 /// Relay, from 0, number 0, forward, and then the member that a command has for relays.
@@ -309,7 +325,7 @@ fn the_largest_order_fits_a_relay() {
 fn a_relay_in_a_relay_is_refused() {
     let bytes = [14, 0, 0, 0, 14, 0, 0, 6];
     let refused = BadRecord::FieldInvalid { field: "body", problem: "no such member of the union" };
-    assert_eq!(decode_command(&bytes), Err(refused));
+    assert_eq!(decode_command(Version::V1, &bytes), Err(refused));
 }
 
 #[test]
@@ -324,6 +340,6 @@ fn values_that_cannot_be() {
     for (field, at, byte, problem) in places {
         let mut bytes = good.clone();
         bytes[at] = byte;
-        assert_eq!(decode_command(&bytes), Err(BadRecord::FieldInvalid { field, problem }), "{field}");
+        assert_eq!(decode_command(Version::V1, &bytes), Err(BadRecord::FieldInvalid { field, problem }), "{field}");
     }
 }

@@ -2,11 +2,11 @@
 
 use order_codec::{DeadLetter, DeadLetterReason, Stage};
 use order_model::{
-    Cancel, Command, CommandId, Currency, CustomerCommand, CustomerEvent, CustomerId, DecidedLine,
+    Cancel, Command, CommandId, Commitment, Currency, CustomerCommand, CustomerEvent, CustomerId, DecidedLine,
     DecidedLines, Decision, Event, Extend, Line, LineState, Lines, ListingChange, ListingCommand,
     ListingEvent, ListingEventKind, ListingSettings, Offset, OrderEvent, OrderEventKind, OrderId, Partition,
     PaymentId, PaymentResult, Place, PriceStep, RejectReason, Relay, RelayBody, RelayLine, RelayLines,
-    RelayNumber, Reserve, ReserveAnswer, Sequence, Settle, Sku, Stock, TimeMs,
+    RelayNumber, Reserve, ReserveAnswer, Seed, Sequence, Settle, Sku, Stock, TimeMs,
 };
 
 pub(crate) fn sku(text: &str) -> Sku {
@@ -39,6 +39,7 @@ pub(crate) fn settings() -> ListingSettings {
             PriceStep { from_time: TimeMs(0), from_units: 0, unit_price: 9_900 },
             PriceStep { from_time: TimeMs(1_780_000_100_000), from_units: 500, unit_price: 12_900 },
         ],
+        draw: None,
     }
 }
 
@@ -59,8 +60,8 @@ fn relay_lines() -> RelayLines {
     .collect()
 }
 
-/// One command of every kind, by the name of its golden file.
-pub(crate) fn commands() -> Vec<(&'static str, Command)> {
+/// One command of every kind that version 1 can say, by the name of its golden file.
+pub(crate) fn plain_commands() -> Vec<(&'static str, Command)> {
     let order = OrderId::from(1);
     let several = Place {
         partial: true,
@@ -120,6 +121,58 @@ pub(crate) fn commands() -> Vec<(&'static str, Command)> {
     ]
 }
 
+fn drawn() -> ListingSettings {
+    ListingSettings { draw: Some(Commitment([0xc0; 32])), ..settings() }
+}
+
+/// One command of every kind.
+pub(crate) fn commands() -> Vec<(&'static str, Command)> {
+    let reveal = listing(ListingChange::Reveal { seed: Seed([0x5e; 32]) });
+    let mut all = plain_commands();
+    all.extend([
+        ("listing_open_drawn", listing(ListingChange::Open { settings: Box::new(drawn()), stock: 1_000 })),
+        ("listing_change_drawn", listing(ListingChange::Change(Box::new(drawn())))),
+        ("listing_reveal", reveal.clone()),
+        ("relay_forward_reveal", relay(RelayBody::Forward(Box::new(reveal)))),
+    ]);
+    all
+}
+
+/// One decision of every kind.
+pub(crate) fn decisions() -> Vec<(&'static str, Decision)> {
+    let stock = Stock { free: 1_000, waiting: 7, ..Stock::default() };
+    let mut entered =
+        OrderEvent { kind: OrderEventKind::Entered, total: 0, tax: 0, deadline: TimeMs(0), ..held() };
+    for line in &mut entered.lines {
+        *line = DecidedLine { state: LineState::Awaited, unit_price: 0, stock: Some(stock), ..*line };
+    }
+    let opened = ListingEvent {
+        kind: ListingEventKind::Opened,
+        reason: None,
+        id: CommandId::from(7),
+        sku: sku("SNEAKER-42"),
+        delta: 1_000,
+        stock: Stock { free: 1_000, ..Stock::default() },
+        settings: Some(drawn()),
+        seed: None,
+    };
+    let revealed = ListingEvent {
+        kind: ListingEventKind::Revealed,
+        delta: 0,
+        stock,
+        settings: None,
+        seed: Some(Seed([0x5e; 32])),
+        ..opened.clone()
+    };
+    let mut all = plain_decisions();
+    all.extend([
+        ("order_entered", decision(Event::Order(entered))),
+        ("listing_opened_drawn", decision(Event::Listing(Box::new(opened)))),
+        ("listing_revealed", decision(Event::Listing(Box::new(revealed)))),
+    ]);
+    all
+}
+
 fn decision(event: Event) -> Decision {
     Decision {
         partition: Partition(3),
@@ -154,8 +207,8 @@ pub(crate) fn held() -> OrderEvent {
     }
 }
 
-/// One decision of every kind, by the name of its golden file.
-pub(crate) fn decisions() -> Vec<(&'static str, Decision)> {
+/// One decision of every kind that version 1 can say, by the name of its golden file.
+pub(crate) fn plain_decisions() -> Vec<(&'static str, Decision)> {
     let foreign_line =
         DecidedLine { sku: sku("Z"), quantity: 2, state: LineState::LeftOut, unit_price: 0, stock: None };
     let mut paid = OrderEvent { kind: OrderEventKind::Paid, payment: Some(PaymentId::from(9)), ..held() };
@@ -184,6 +237,7 @@ pub(crate) fn decisions() -> Vec<(&'static str, Decision)> {
         delta: 1_000,
         stock: Stock { free: 1_000, ..Stock::default() },
         settings: Some(settings()),
+        seed: None,
     };
     let refused = ListingEvent {
         kind: ListingEventKind::Refused,

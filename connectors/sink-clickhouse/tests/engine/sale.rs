@@ -100,6 +100,7 @@ pub(crate) fn opened(sku: &str, sale: &str, units: u32) -> Event {
         retention_ms: 600_000,
         tax_bp: 1_900,
         prices: vec![PriceStep { from_time: TimeMs(0), from_units: 0, unit_price: 5_000 }],
+        draw: None,
     };
     Event::Listing(Box::new(ListingEvent {
         kind: ListingEventKind::Opened,
@@ -109,6 +110,7 @@ pub(crate) fn opened(sku: &str, sale: &str, units: u32) -> Event {
         delta: i64::from(units),
         stock: Stock { free: units, ..Stock::default() },
         settings: Some(settings),
+        seed: None,
     }))
 }
 

@@ -124,6 +124,7 @@ fn listing(sequence: u64, kind: ListingEventKind) -> order_model::Decision {
         retention_ms: 60_000,
         tax_bp: 1_900,
         prices: vec![PriceStep { from_time: TimeMs(0), from_units: 0, unit_price: 500 }],
+        draw: None,
     };
     let has_settings = matches!(kind, ListingEventKind::Opened | ListingEventKind::Changed);
     let event = ListingEvent {
@@ -134,6 +135,7 @@ fn listing(sequence: u64, kind: ListingEventKind) -> order_model::Decision {
         delta: 0,
         stock: Stock { free: 9, ..Stock::default() },
         settings: has_settings.then_some(settings),
+        seed: None,
     };
     decision(0, sequence, Event::Listing(Box::new(event)))
 }

@@ -116,6 +116,7 @@ fn openings_are_told_when_they_come() {
             retention_ms: 1_000,
             tax_bp: 0,
             prices: Vec::new(),
+            draw: None,
         });
         let expected = expected.map_or_else(String::new, |(due, expires)| {
             format!("listing/LAMP-1 sale_opens sale_opens +{due} +{expires}")

@@ -86,6 +86,7 @@ pub(crate) fn of_listing(kind: ListingEventKind, sequence: u64, delta: i64, stoc
             delta,
             stock,
             settings: None,
+            seed: None,
         })),
     }
 }

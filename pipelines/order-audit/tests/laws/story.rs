@@ -171,6 +171,7 @@ pub(crate) fn settings() -> ListingSettings {
         retention_ms: 10_000,
         tax_bp: 1_900,
         prices: vec![step(0, 1_000), step(2, 1_200)],
+        draw: None,
     }
 }
 
@@ -217,7 +218,7 @@ pub(crate) fn stock((free, held, sold, waiting): Counts) -> Stock {
 pub(crate) fn listed(kind: ListingEventKind, id: u128, name: &str, delta: i64, counts: Counts) -> Event {
     let settings = (kind == ListingEventKind::Opened).then(settings);
     let (id, sku, stock) = (CommandId::from(id), sku(name), stock(counts));
-    Event::Listing(Box::new(ListingEvent { kind, reason: None, id, sku, delta, stock, settings }))
+    Event::Listing(Box::new(ListingEvent { kind, reason: None, id, sku, delta, stock, settings, seed: None }))
 }
 
 /// A line: name, quantity, state, price, stock.

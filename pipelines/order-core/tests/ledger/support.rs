@@ -299,6 +299,7 @@ pub(crate) fn settings() -> ListingSettings {
         retention_ms: RETENTION_MS,
         tax_bp: 0,
         prices: vec![PriceStep { from_time: TimeMs(0), from_units: 0, unit_price: 100 }],
+        draw: None,
     }
 }
 

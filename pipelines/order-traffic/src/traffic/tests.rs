@@ -41,6 +41,7 @@ fn kinds_of(arrival: &Arrival, seen: &mut BTreeMap<OrderId, Place>) -> Vec<&'sta
             ListingChange::Resume => "resume",
             ListingChange::Change(_) => "change",
             ListingChange::Close => "close",
+            ListingChange::Reveal { .. } => "reveal",
             ListingChange::Open { .. } => "open",
         }],
         _ => vec![],

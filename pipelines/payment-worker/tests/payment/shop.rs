@@ -116,6 +116,7 @@ impl Shop {
                 retention_ms: 600_000,
                 tax_bp: 0,
                 prices: vec![PriceStep { from_time: TimeMs(0), from_units: 0, unit_price: PRICE }],
+                draw: None,
             };
             let change = ListingChange::Open { settings: Box::new(settings), stock: 100_000 };
             self.write(&[Command::Listing(ListingCommand { id: CommandId::from(number), sku, change })]);

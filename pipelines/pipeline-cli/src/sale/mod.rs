@@ -140,6 +140,7 @@ impl Sale {
             retention_ms: terms.retention_ms,
             tax_bp: terms.tax_bp,
             prices: prices.collect(),
+            draw: current.and_then(|current| current.draw),
         }
     }
 }

@@ -138,7 +138,7 @@ fn listing_decision(
 ) -> Decision {
     let stock = Stock { free, ..Stock::default() };
     let (reason, delta) = (None, 0);
-    let event = ListingEvent { kind, reason, id: CommandId::default(), sku, delta, stock, settings };
+    let event = ListingEvent { kind, reason, id: CommandId::default(), sku, delta, stock, settings, seed: None };
     let event = Event::Listing(Box::new(event));
     Decision { partition: Partition(0), sequence: Sequence(1), offset: Offset(0), time: NOW, event }
 }

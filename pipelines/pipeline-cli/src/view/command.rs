@@ -189,6 +189,7 @@ impl CommandView {
             ListingChange::Pause => ("pause", None, None),
             ListingChange::Resume => ("resume", None, None),
             ListingChange::Close => ("close", None, None),
+            ListingChange::Reveal { .. } => ("reveal", None, None),
         };
         Self::Listing { id: listing.id.to_string(), sku: listing.sku.to_string(), change, units, settings }
     }
