@@ -26,6 +26,10 @@ pub const ENDED_DAYS: u32 = 30;
 pub const PAID_DAYS: u32 = 400;
 /// Items that one page of a scan brings at most.
 pub const SCAN_PAGE_ITEMS_MAX: i32 = 1_000;
+/// How often a page of a scan is asked for that is throttled or not answered.
+pub const SCAN_TRIES_MAX: u32 = 8;
+/// Half the wait before it is asked for again, in milliseconds; doubled each time.
+pub const SCAN_WAIT_MS_MIN: u64 = 50;
 
 /// The loop's limits that suit DynamoDB: flushes that are large, so that an item hot in a sale is written once for
 /// thousands of decisions.

@@ -1,12 +1,15 @@
 //! Reading the tables back, and mending single items: what `reconcile` needs.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
+use tables::sdk::operation::scan::ScanOutput;
 use tables::sdk::types::AttributeValue;
 use tables::{Failure, Table, Tables, Verdict, classify};
+use tokio::time::sleep;
 
 use crate::item::{Item, Key, key_names};
-use crate::limits::SCAN_PAGE_ITEMS_MAX;
+use crate::limits::{SCAN_PAGE_ITEMS_MAX, SCAN_TRIES_MAX, SCAN_WAIT_MS_MIN};
 use crate::progress::PROGRESS;
 
 /// What became of a repair.
@@ -38,16 +41,7 @@ pub async fn scan_each(
 ) -> Result<(), Failure> {
     let mut from: Option<HashMap<String, AttributeValue>> = None;
     loop {
-        let page = tables
-            .client()
-            .scan()
-            .table_name(tables.name(table))
-            .consistent_read(true)
-            .limit(SCAN_PAGE_ITEMS_MAX)
-            .set_exclusive_start_key(from.take())
-            .send()
-            .await
-            .map_err(|error| classify(&error))?;
+        let page = page(tables, table, from.take()).await?;
         for item in page.items.unwrap_or_default() {
             if let Some((key, item)) = Item::of_sdk(table, item)
                 && !(table == Table::Inventory && key.range == PROGRESS)
@@ -59,6 +53,34 @@ pub async fn scan_each(
         if from.is_none() {
             return Ok(());
         }
+    }
+}
+
+/// One page of a table. A long scan is throttled now and then: it goes on where it was.
+async fn page(
+    tables: &Tables,
+    table: Table,
+    from: Option<HashMap<String, AttributeValue>>,
+) -> Result<ScanOutput, Failure> {
+    let mut tries = 1;
+    loop {
+        let request = tables
+            .client()
+            .scan()
+            .table_name(tables.name(table))
+            .consistent_read(true)
+            .limit(SCAN_PAGE_ITEMS_MAX)
+            .set_exclusive_start_key(from.clone());
+        let failure = match request.send().await {
+            Ok(page) => return Ok(page),
+            Err(error) => classify(&error),
+        };
+        let may_pass = matches!(failure.verdict, Verdict::Throttled | Verdict::Retry);
+        if !may_pass || tries >= SCAN_TRIES_MAX {
+            return Err(failure);
+        }
+        sleep(Duration::from_millis(SCAN_WAIT_MS_MIN << tries)).await;
+        tries += 1;
     }
 }
 

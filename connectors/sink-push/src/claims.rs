@@ -66,6 +66,14 @@ pub struct ClaimKey {
     pub slot: Slot,
 }
 
+impl ClaimKey {
+    /// The id of the message it is told by: the same for every attempt, and for no other claim. An e-mail has it in its
+    /// `Message-ID`, the outbox in the name of a file.
+    pub fn message_id(&self) -> String {
+        crate::office::message_id(self)
+    }
+}
+
 impl std::fmt::Display for ClaimKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {} {}", self.subject, self.event, self.slot.name())

@@ -173,7 +173,7 @@ impl PushConfig {
             Some(folder) => Templates::load(folder)?,
             None => Templates::built_in()?,
         };
-        let shop = self.shop.shop()?;
+        let shop = self.shop.equip()?;
         let mut channels = self.providers().await?;
         let missing: Vec<ChannelKind> = ChannelKind::ALL
             .into_iter()
@@ -223,7 +223,8 @@ impl PushConfig {
 }
 
 impl ShopConfig {
-    fn shop(&self) -> Result<Shop, ConfigError> {
+    /// The shop; reads the keys of its links.
+    pub fn equip(&self) -> Result<Shop, ConfigError> {
         if self.name.trim().is_empty() {
             return Err(bad("shop.name", "it is empty; write the shop's name"));
         }

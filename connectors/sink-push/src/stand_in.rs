@@ -122,6 +122,11 @@ impl SmtpServer {
         (all, taken.values().map(|times| times - 1).sum())
     }
 
+    /// How often each message id was taken.
+    pub fn taken(&self) -> HashMap<String, u64> {
+        lock(&self.kept.taken).clone()
+    }
+
     /// How often somebody connected.
     pub fn connections(&self) -> u64 {
         self.kept.connections.load(Ordering::Relaxed)

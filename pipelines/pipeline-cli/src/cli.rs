@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::ExitCode;
 use crate::commands::{
-    analytics, bench, catalogue, completions, config, customer, demo, dev, keys, listing, log, order, payment, prove,
-    query, reconcile, sale, sim, sink, table, topic, worker,
+    analytics, bench, catalogue, completions, config, customer, demo, dev, keys, listing, log, notices,
+    order, payment, prove, query, reconcile, sale, sim, sink, table, topic, worker,
 };
 use crate::config::{ConfigError, DEFAULT_FILE, ENV_FILE, Flag, Settings, load};
 use crate::context::Context;
@@ -81,9 +81,11 @@ pub enum Command {
     Order(order::Args),
     /// Read the topics, decoded
     Log(log::Args),
+    /// What people were told, and where they are told
+    Notices(notices::Args),
     /// Take the money for holds
     Payment(payment::Args),
-    /// Carry decisions to DynamoDB and ClickHouse
+    /// Carry decisions to DynamoDB, ClickHouse and people
     Sink(sink::Args),
     /// Make and check the tables in DynamoDB
     Table(table::Args),
@@ -120,6 +122,7 @@ impl Cli {
             Command::Customer(args) => customer::run(&context, args),
             Command::Order(args) => order::run(&context, args),
             Command::Log(args) => log::run(&context, args),
+            Command::Notices(args) => notices::run(&context, args),
             Command::Payment(args) => payment::run(&context, &args),
             Command::Sink(args) => sink::run(&context, &args),
             Command::Table(args) => table::run(&context, args),

@@ -20,6 +20,7 @@ pub mod notes;
 pub mod output;
 pub mod outputs;
 pub mod progress;
+pub mod push;
 pub mod random;
 pub mod sale;
 pub mod scan;

@@ -25,10 +25,10 @@ fn end_on_bugs() {
 }
 
 /// Warnings of the libraries go to standard error; `-v` says more, RUST_LOG says exactly what. What the Kafka client
-/// warns of while it connects stands in our own errors already.
+/// warns of while it connects stands in our own errors already, and so does what DynamoDB in this process answers.
 fn start_tracing(verbose: u8) {
     let level = match verbose {
-        0 => "warn,order_log::kafka=error",
+        0 => "warn,order_log::kafka=error,dynoxide=error",
         1 => "info",
         _ => "debug",
     };

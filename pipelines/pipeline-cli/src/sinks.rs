@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 
 use crate::context::Context;
 use crate::notes::{note, warning};
+use crate::push::{Claimed, Delivery};
 use crate::stores::Analytics;
 use crate::times;
 
@@ -33,17 +34,20 @@ pub enum Name {
     DynamoDb,
     /// The analytics in ClickHouse.
     ClickHouse,
+    /// Notices to people.
+    Push,
 }
 
 impl Name {
     /// Every sink.
-    pub const ALL: [Self; 2] = [Self::DynamoDb, Self::ClickHouse];
+    pub const ALL: [Self; 3] = [Self::DynamoDb, Self::ClickHouse, Self::Push];
 
     /// Its name, as in controls and dead letters.
     pub const fn text(self) -> &'static str {
         match self {
             Self::DynamoDb => "dynamodb",
             Self::ClickHouse => "clickhouse",
+            Self::Push => "push",
         }
     }
 }
@@ -71,6 +75,7 @@ impl Stores {
         Ok(match name {
             Name::ClickHouse => survey(&mut self.clickhouse()?, parts, &topics).await?,
             Name::DynamoDb => survey(&mut context.dynamodb_target().await?, parts, &topics).await?,
+            Name::Push => survey(&mut Claimed(context.claims().await?), parts, &topics).await?,
         })
     }
 }
@@ -114,6 +119,8 @@ fn host() -> String {
 pub struct Sinks {
     handles: BTreeMap<&'static str, SinkHandle>,
     runs: JoinSet<(&'static str, Result<SinkStatus, SinkError>)>,
+    /// Goes on where the sink of notices has ended.
+    delivery: Option<Delivery>,
 }
 
 impl Sinks {
@@ -135,6 +142,12 @@ impl Sinks {
                 Name::DynamoDb => {
                     let options = sink_options(context.topics(), sink_dynamodb::limits::loop_limits());
                     sinks.add(context.dynamodb_target().await?, parts, options).with_context(starting)?;
+                }
+                Name::Push => {
+                    let options = sink_options(context.topics(), SinkLimits::default());
+                    let (push, delivery) = context.push_target().await.with_context(starting)?;
+                    sinks.delivery = Some(delivery);
+                    sinks.add(push, parts, options).with_context(starting)?;
                 }
             }
         }
@@ -168,14 +181,14 @@ impl Sinks {
     ) -> Result<BTreeMap<&'static str, SinkStatus>> {
         let mut terminate = signal(SignalKind::terminate()).context("listen for signals")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("listen for signals")?;
-        let mut asked = false;
+        let (mut asked, mut told) = (false, false);
         let mut done = BTreeMap::new();
         let mut failed = None;
         while !self.handles.is_empty() {
             tokio::select! {
-                _ = terminate.recv() => asked = self.told(asked)?,
-                _ = interrupt.recv() => asked = self.told(asked)?,
-                () = tokio::time::sleep(LOOK), if !asked && ends.is_some() => {
+                _ = terminate.recv() => told = self.told(told)?,
+                _ = interrupt.recv() => told = self.told(told)?,
+                () = tokio::time::sleep(LOOK), if !asked && !told && ends.is_some() => {
                     if let Some(ends) = ends && self.have_reached(ends) {
                         self.drain();
                         asked = true;
@@ -194,7 +207,22 @@ impl Sinks {
                 }
             }
         }
+        let is_whole = ends.is_some() && failed.is_none() && !told;
+        tokio::select! {
+            () = self.end_delivery(is_whole) => {}
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
         failed.map_or(Ok(done), |error| Err(error.into()))
+    }
+
+    /// Notices are delivered after they are claimed: a run that has an end waits for what can be sent.
+    async fn end_delivery(&self, is_whole: bool) {
+        let Some(delivery) = &self.delivery else { return };
+        if is_whole {
+            delivery.finish().await;
+        }
+        delivery.end().await;
     }
 
     /// Waits for no sink; an error when one has stopped by itself.

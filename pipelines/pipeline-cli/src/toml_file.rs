@@ -72,9 +72,10 @@ impl<'t> Section<'t> {
         }
     }
 
-    /// The keys and values as text, in file order; arrays and tables are refused.
-    pub fn scalars(&self) -> Result<Vec<(&'t str, String, usize)>, FileError> {
-        let mut entries: Vec<_> = self.table.iter().collect();
+    /// The keys and values as text, in file order, but for those in `others`; arrays and tables are refused.
+    pub fn scalars(&self, others: &[&str]) -> Result<Vec<(&'t str, String, usize)>, FileError> {
+        let asked = self.table.iter().filter(|(key, _)| !others.contains(&key.get_ref().as_ref()));
+        let mut entries: Vec<_> = asked.collect();
         entries.sort_by_key(|(key, _)| key.span().start);
         let mut scalars = Vec::with_capacity(entries.len());
         for (key, value) in entries {

@@ -12,6 +12,7 @@ pub mod dev;
 pub mod keys;
 pub mod listing;
 pub mod log;
+pub mod notices;
 pub mod order;
 pub mod payment;
 pub mod prove;

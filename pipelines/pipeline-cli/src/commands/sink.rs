@@ -57,6 +57,8 @@ enum Which {
     Dynamodb,
     /// The analytics in ClickHouse
     Clickhouse,
+    /// Notices to people
+    Push,
     /// Every sink
     All,
 }
@@ -66,6 +68,7 @@ impl Which {
         match self {
             Self::Dynamodb => &[Name::DynamoDb],
             Self::Clickhouse => &[Name::ClickHouse],
+            Self::Push => &[Name::Push],
             Self::All => &Name::ALL,
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::options::{ConfigOption, OPTIONS, find};
+use super::options::{ConfigOption, OPTIONS, TABLES, find};
 use crate::nearest::suggestion;
 use crate::toml_file::{FileError, read_toml};
 
@@ -139,11 +139,26 @@ pub fn load(
 }
 
 fn load_file(values: &mut [Value], file: &Path, text: &str) -> Result<(), ConfigError> {
-    let known: Vec<_> = OPTIONS.iter().map(|option| option.name).collect();
+    let known: Vec<_> = OPTIONS.iter().map(|option| option.name).chain(TABLES).collect();
     let entries = read_toml(file, text, |root| {
         root.only(&known)?;
-        let owned = root.scalars()?.into_iter().map(|(name, text, line)| (name.to_owned(), text, line));
-        Ok(owned.collect::<Vec<_>>())
+        let owned =
+            root.scalars(&TABLES)?.into_iter().map(|(name, text, line)| (name.to_owned(), text, line));
+        let mut entries: Vec<_> = owned.collect();
+        for table in TABLES {
+            let Some(section) = root.section(table)? else { continue };
+            let keys = OPTIONS.iter().filter_map(|option| option.name.strip_prefix(table)?.strip_prefix('_'));
+            section.only(&keys.collect::<Vec<_>>())?;
+            for (key, text, line) in section.scalars(&[])? {
+                let name = format!("{table}_{key}");
+                if root.has(&name) {
+                    return Err(section
+                        .error_at(key, format!("this is set as `{name}` already; take one of them out")));
+                }
+                entries.push((name, text, line));
+            }
+        }
+        Ok(entries)
     })?;
     for (name, text, line) in entries {
         if let Some(option) = find(&name) {

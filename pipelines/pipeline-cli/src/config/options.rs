@@ -17,6 +17,13 @@ const fn option(name: &'static str, default: &'static str, help: &'static str) -
     ConfigOption { name, default, secret: false, help }
 }
 
+const fn secret(name: &'static str, help: &'static str) -> ConfigOption {
+    ConfigOption { name, default: "", secret: true, help }
+}
+
+/// Tables of the file: `KEY` in `[TABLE]` is the option `TABLE_KEY`.
+pub(super) const TABLES: [&str; 1] = ["push"];
+
 /// Every option.
 pub const OPTIONS: &[ConfigOption] = &[
     option("log", ".pipeline/log", "the log: a folder, `kafka` (the brokers below) or `kafka://host:port,…`"),
@@ -25,24 +32,20 @@ pub const OPTIONS: &[ConfigOption] = &[
         "",
         "Kafka brokers, host:port with commas; empty: those `dev up` started, else 127.0.0.1:9092",
     ),
-    ConfigOption {
-        name: "kafka_properties",
-        default: "",
-        secret: true,
-        help: "more settings of librdkafka, name=value with semicolons, such as security.protocol=ssl",
-    },
+    secret(
+        "kafka_properties",
+        "more settings of librdkafka, name=value with semicolons, such as security.protocol=ssl",
+    ),
     option(
         "registry",
         "",
         "URL of a Confluent-compatible schema registry; empty: the schemas this program was built with",
     ),
     option("registry_user", "", "user of the registry, or its API key"),
-    ConfigOption {
-        name: "registry_password",
-        default: "",
-        secret: true,
-        help: "password of the registry, or its API secret; best given as PIPELINE_REGISTRY_PASSWORD",
-    },
+    secret(
+        "registry_password",
+        "password of the registry, or its API secret; best given as PIPELINE_REGISTRY_PASSWORD",
+    ),
     option("topic_prefix", "", "stands before the names orders, decisions, dead-letters and controls"),
     option("partitions", "4", "partitions of orders and decisions, when `topic create` makes them"),
     option("replication", "1", "copies of each record, when `topic create` makes them; 3 in production"),
@@ -74,29 +77,67 @@ pub const OPTIONS: &[ConfigOption] = &[
     ),
     option("clickhouse_database", "doorbuster", "the database of the analytics"),
     option("clickhouse_user", "", "user of the ClickHouse server"),
-    ConfigOption {
-        name: "clickhouse_password",
-        default: "",
-        secret: true,
-        help: "password of the ClickHouse server; best given as PIPELINE_CLICKHOUSE_PASSWORD",
-    },
+    secret(
+        "clickhouse_password",
+        "password of the ClickHouse server; best given as PIPELINE_CLICKHOUSE_PASSWORD",
+    ),
+    option(
+        "push_outbox",
+        ".pipeline/outbox",
+        "notices: a folder for those of channels that have no provider; empty: those channels tell nobody",
+    ),
+    option("push_templates", "", "folder of templates that replace or add to the built-in ones"),
+    option("push_shop", "Doorbuster", "the shop's name, as notices have it"),
+    option("push_order_page", "", "the page of an order, with {order} where its id belongs"),
+    option("push_sku_page", "", "the page of a SKU, with {sku} where it belongs"),
+    option(
+        "push_unsubscribe_url",
+        "",
+        "what links that end notices begin with, as https://shop.example/unsubscribe?token=; empty: no links",
+    ),
+    secret(
+        "push_unsubscribe_key",
+        "signs links that end notices, 16 bytes or more; best given as PIPELINE_PUSH_UNSUBSCRIBE_KEY",
+    ),
+    secret(
+        "push_unsubscribe_previous_key",
+        "what such links were signed with before, and are still good for",
+    ),
+    option("push_smtp_host", "", "mail server; Amazon SES is one. Empty: e-mails go to the outbox"),
+    option("push_smtp_port", "", "its port; empty: 465 for tls, 587 for starttls, 25 for none"),
+    option("push_smtp_security", "starttls", "tls, starttls, or none for a server on this machine"),
+    option("push_smtp_user", "", "user of the mail server"),
+    secret("push_smtp_password", "password of the mail server; best given as PIPELINE_PUSH_SMTP_PASSWORD"),
+    option("push_from", "", "who e-mails come from, as Shop <orders@shop.example>"),
+    option("push_sms_region", "", "AWS region whose SNS sends text messages; empty: they go to the outbox"),
+    option("push_sms_sender", "", "the name a text message comes from, where the country allows one"),
+    option(
+        "push_mobile_region",
+        "",
+        "AWS region whose SNS pushes to apps; empty: such notices go to the outbox",
+    ),
+    option("push_sns_endpoint", "", "URL of a stand-in for SNS"),
+    option(
+        "push_vapid_key_file",
+        "",
+        "file with the private VAPID key, base64url, for pushes to browsers; empty: they go to the outbox",
+    ),
+    option("push_vapid_contact", "", "whom a push service can write to, as mailto:push@shop.example"),
+    secret(
+        "push_webhook_secret",
+        "signs webhooks, 16 bytes or more; best given as PIPELINE_PUSH_WEBHOOK_SECRET. Empty: they go to the outbox",
+    ),
+    secret("push_webhook_previous_secret", "what webhooks were signed with before"),
     option(
         "payment_provider",
         "sandbox",
         "who takes the money: `sandbox`, which moves none, or the URL of an API in Stripe's shape",
     ),
-    ConfigOption {
-        name: "payment_key",
-        default: "",
-        secret: true,
-        help: "secret key at the payment provider; best given as PIPELINE_PAYMENT_KEY",
-    },
-    ConfigOption {
-        name: "payment_callback_secret",
-        default: "",
-        secret: true,
-        help: "what the provider signs its callbacks with; best given as PIPELINE_PAYMENT_CALLBACK_SECRET",
-    },
+    secret("payment_key", "secret key at the payment provider; best given as PIPELINE_PAYMENT_KEY"),
+    secret(
+        "payment_callback_secret",
+        "what the provider signs its callbacks with; best given as PIPELINE_PAYMENT_CALLBACK_SECRET",
+    ),
     option(
         "payment_listen",
         "",

@@ -17,6 +17,7 @@ use super::log_url::LogUrl;
 use super::outputs::{ClickHouseSettings, PaymentSettings, TableSettings};
 use crate::times::parse_duration_ms;
 use order_worker::Topics;
+use sink_push::PushConfig;
 
 /// Most timely threads of one worker.
 const THREADS_MAX: usize = 256;
@@ -60,6 +61,8 @@ pub struct Settings {
     pub tables: TableSettings,
     /// The analytics in ClickHouse.
     pub clickhouse: ClickHouseSettings,
+    /// How people are told.
+    pub push: PushConfig,
     /// The payment worker.
     pub payment: PaymentSettings,
     /// Where the dev stack lives.
@@ -91,6 +94,7 @@ impl Settings {
             keys_file: values.optional("keys_file").map(PathBuf::from),
             tables: TableSettings::new(&values)?,
             clickhouse: ClickHouseSettings::new(&values)?,
+            push: super::push::config(&values)?,
             payment: PaymentSettings::new(&values)?,
             dev_dir: PathBuf::from(values.parse("dev_dir", not_empty)?),
             wait_for_log: Duration::from_secs(

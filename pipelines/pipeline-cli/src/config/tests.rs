@@ -134,3 +134,45 @@ fn kafka_properties_are_pairs() {
     assert_eq!(properties["ssl.ca.location"], "/ca=1.pem");
     assert_eq!(properties.len(), 2);
 }
+
+#[test]
+fn a_table_of_the_file_holds_options_of_one_kind() {
+    let file =
+        "threads = 2\n[push]\nshop = \"A\"\nsmtp_host = \"mail\"\nsmtp_port = 2525\nfrom = \"a@b.example\"";
+    let values = load_all(file, &[], &[]).unwrap();
+    let shop = values.iter().find(|value| value.option.name == "push_shop").unwrap();
+    assert_eq!((shop.text.as_str(), shop.origin.to_string().as_str()), ("A", "p.toml:3"));
+    let settings = settings_of(file, &[("PIPELINE_PUSH_SHOP", "B")]).unwrap();
+    let mail = settings.push.mail.unwrap();
+    assert_eq!((settings.push.shop.name.as_str(), mail.port, settings.threads), ("B", Some(2525), 2));
+    for (file, message) in [
+        ("[push]\noutbix = \"x\"", "p.toml:2: there is no key `outbix` here; did you mean `outbox`?"),
+        ("[pish]\noutbox = \"x\"", "p.toml:1: there is no key `pish` here; did you mean `push`?"),
+        ("push = 1", "p.toml:1: `push` has to be a table"),
+        (
+            "push_shop = \"A\"\n[push]\nshop = \"B\"",
+            "p.toml:3: this is set as `push_shop` already; take one of them out",
+        ),
+        (
+            "[push]\nsmtp_security = \"ssl\"",
+            "option `push_smtp_security` is \"ssl\" (p.toml:2): it has to be tls,",
+        ),
+        ("[push]\nsmtp_port = 0", "option `push_smtp_port` is \"0\" (p.toml:2): it has to be a port"),
+        (
+            "[push]\nsmtp_user = \"u\"",
+            "option `push_smtp_user` is \"u\" (p.toml:2): it means nothing without `push_smtp_host`",
+        ),
+        ("[push]\nsmtp_host = \"m\"", "option `push_from` is \"\" (default): it cannot be empty"),
+        (
+            "[push]\nsms_sender = \"S\"",
+            "option `push_sms_sender` is \"S\" (p.toml:2): it means nothing without",
+        ),
+        (
+            "[push]\nwebhook_previous_secret = \"hush\"",
+            "option `push_webhook_previous_secret` is \"(hidden)\" (p.toml:2): it means nothing without",
+        ),
+    ] {
+        let error = settings_of(file, &[]).unwrap_err();
+        assert!(error.starts_with(message), "{error}");
+    }
+}

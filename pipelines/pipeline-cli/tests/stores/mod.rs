@@ -1,22 +1,36 @@
-//! The stores behind a sale on a real broker: sinks that are killed fifty times while it runs, and differences planted by
-//! hand afterwards. DynamoDB is DynamoDB Local, ClickHouse is the engine itself.
+//! The stores behind a sale on a real broker, and the people who are told about it: sinks that are killed fifty times while
+//! it runs, and differences planted by hand afterwards. DynamoDB is DynamoDB Local, ClickHouse is the engine itself, the
+//! mail server speaks SMTP over real sockets and outlives every kill.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod notices;
+mod planted;
+
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::common::{Place, Run};
 use crate::running::{Running, until};
+use notices::People;
+use order_log::{KafkaLog, KafkaOptions};
 use pipeline_cli::ExitCode;
-use sink_dynamodb::{Item, Key, TABLES, Value, repair, scan};
-use tables::{Table, TableOptions, Tables};
+use planted::{plant_items, plant_rows};
+use sink_push::stand_in::SmtpServer;
+use tables::TableOptions;
 use testbed::{Broker, DynamoDbLocal};
 
-/// Orders of the sale; each brings about two decisions.
-const ORDERS: &str = "100000";
+/// Orders of the sale; a hundred bring about 175 decisions.
+const ORDERS: u64 = 120_000;
+/// Decisions there are at least.
+const DECISIONS_MIN: u64 = 200_000;
+const SEED: u64 = 7;
 /// Orders a second: slow enough that the sale lasts as long as the killing.
-const RATE: &str = "1500";
+const RATE: &str = "800";
 const KILLS: u32 = 50;
+/// Longest wait for mails to go out before a kill.
+const MAILS_PATIENCE: Duration = Duration::from_secs(4);
+/// An attempt that was broken off counts as such after 36 s; then there is one more look.
+const SETTLING: Duration = Duration::from_secs(180);
 
 /// A folder configured for the broker, the tables and an engine of its own.
 struct Ground {
@@ -25,12 +39,15 @@ struct Ground {
 }
 
 impl Ground {
-    fn new(broker: &Broker, dynamodb: &DynamoDbLocal) -> Self {
+    fn new(broker: &Broker, dynamodb: &DynamoDbLocal, server: &SmtpServer) -> Self {
         let place = Place::new();
         let config = format!(
-            "log = \"kafka\"\nbrokers = \"{}\"\nkeys_file = \"keys.toml\"\ndynamodb = \"{}\"\nclickhouse = \"clickhouse\"\n",
+            "log = \"kafka\"\nbrokers = \"{}\"\nkeys_file = \"keys.toml\"\ndynamodb = \"{}\"\nclickhouse = \"clickhouse\"\n\
+             push_outbox = \"outbox\"\npush_from = \"Shop <orders@shop.example>\"\npush_smtp_host = \"127.0.0.1\"\n\
+             push_smtp_port = {}\npush_smtp_security = \"none\"\n",
             broker.bootstrap(),
-            dynamodb.url()
+            dynamodb.url(),
+            server.port()
         );
         fs::write(place.path().join("pipeline.toml"), config).unwrap();
         Self { place, tables: TableOptions::local(dynamodb.url()) }
@@ -57,27 +74,20 @@ impl Ground {
 }
 
 #[test]
-fn fifty_kills_lose_nothing_and_twenty_planted_differences_are_found() {
+fn fifty_kills_lose_nothing_and_tell_nobody_twice_and_twenty_planted_differences_are_found_and_mended() {
     let broker = Broker::start().unwrap();
     let dynamodb = DynamoDbLocal::start().unwrap();
-    let ground = Ground::new(&broker, &dynamodb);
+    let server = SmtpServer::start_counting().unwrap();
+    let ground = Ground::new(&broker, &dynamodb, &server);
     ground.run(&["keys", "generate", "keys.toml"]).expect(ExitCode::Ok);
     ground.run(&["table", "create"]).expect(ExitCode::Ok);
     ground.run(&["analytics", "migrate"]).expect(ExitCode::Ok);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let people = runtime.block_on(People::write(&ground.tables, SEED, ORDERS));
 
-    let demo = [
-        "demo",
-        "--orders",
-        ORDERS,
-        "--rate",
-        RATE,
-        "--seed",
-        "7",
-        "--headless",
-        "--no-outputs",
-        "-o",
-        "json",
-    ];
+    let (orders, seed) = (ORDERS.to_string(), SEED.to_string());
+    let options = ["--rate", RATE, "--headless", "--no-outputs", "-o", "json"];
+    let demo = [&["demo", "--orders", &orders, "--seed", &seed], &options[..]].concat();
     let mut sale = ground.start("sale", &demo);
     until("the demo has named its topics", || sale.said().contains("topics begin with "));
     let said = sale.said();
@@ -85,7 +95,7 @@ fn fifty_kills_lose_nothing_and_twenty_planted_differences_are_found() {
     ground.configure(&format!("topic_prefix = \"{prefix}\""));
     // The same member again after each kill, so that the group does not wait for the one before it.
     ground.configure("kafka_properties = \"group.instance.id=sinks;session.timeout.ms=6000\"");
-    kill_again_and_again(&ground);
+    let (in_sale, in_mails) = kill_again_and_again(&ground, &mut sale, &server);
     until_ended(&mut sale);
     let sold = sale.wait().expect(ExitCode::Ok);
     let result: serde_json::Value = serde_json::from_str(&sold.stdout).unwrap();
@@ -93,29 +103,93 @@ fn fifty_kills_lose_nothing_and_twenty_planted_differences_are_found() {
         (&result["lost"], &result["duplicated"], &result["proved"]),
         (&0.into(), &0.into(), &true.into())
     );
+    let decided = result["decided"].as_u64().unwrap();
+    assert!(decided >= DECISIONS_MIN, "{decided} decisions are too few");
 
     ground.run(&["sink", "run", "all", "--once"]).expect(ExitCode::Ok);
     let compared = ground.run(&["reconcile", "-o", "ndjson"]).expect(ExitCode::Ok).says("0 differences");
     assert_eq!(compared.stdout, "");
     counted_once(&ground);
+    told_once(&ground, &runtime, &people, &broker, &format!("{prefix}decisions"), &server, decided);
 
-    plant_items(&ground);
+    plant_items(&ground.tables);
     plant_rows(&ground);
     let found = ground.run(&["reconcile", "-o", "ndjson"]).expect(ExitCode::CheckFailed);
     assert_eq!(found.rows().len(), 20, "{}", found.stdout);
     let planned = ground.run(&["reconcile", "--repair", "-o", "ndjson"]).expect(ExitCode::CheckFailed);
     assert_eq!(planned.rows().len(), 20, "planning changes nothing");
+    let mended = ground.run(&["reconcile", "--repair", "--yes", "-o", "ndjson"]).expect(ExitCode::Ok);
+    assert_eq!(mended.says("mended 20, left 0").rows().len(), 20);
+    let left = ground.run(&["reconcile", "-o", "ndjson"]).expect(ExitCode::Ok).says("0 differences");
+    assert_eq!(left.stdout, "");
+    counted_once(&ground);
+    println!(
+        "{KILLS} kills, {in_sale} of them in the sale, {in_mails} with mails on their way; {decided} decisions; 20 differences \
+         planted, found and mended"
+    );
 }
 
-/// Runs the sinks and kills them, each time after another while.
-fn kill_again_and_again(ground: &Ground) {
+/// Each notice that is due by the log was claimed once, and no e-mail came twice.
+fn told_once(
+    ground: &Ground,
+    runtime: &tokio::runtime::Runtime,
+    people: &People,
+    broker: &Broker,
+    topic: &str,
+    server: &SmtpServer,
+    decided: u64,
+) {
+    let sink = ground.start("settling", &["sink", "run", "push"]);
+    let deadline = Instant::now() + SETTLING;
+    loop {
+        let open = runtime.block_on(notices::open(&ground.tables));
+        if open == 0 {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{open} notices are not settled: {}", sink.said());
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    sink.terminate().expect(ExitCode::Ok);
+    let log = KafkaLog::connect(KafkaOptions::new(broker.bootstrap())).unwrap();
+    let outbox = ground.place.path().join("outbox");
+    let counted = runtime.block_on(people.count(&log, topic, &ground.tables, server, &outbox));
+    println!("{counted:#?}");
+    assert_eq!(counted.decisions, decided);
+    assert_eq!(counted.claimed + counted.pointless, counted.due);
+}
+
+/// Runs the sinks and kills them, each time after another while, and every other time in the middle of mails going out.
+/// Says how many kills came while the sale ran, and how many while mails went out.
+fn kill_again_and_again(ground: &Ground, sale: &mut Running, server: &SmtpServer) -> (u32, u32) {
+    let (mut in_sale, mut in_mails) = (0, 0);
     for kill in 0..KILLS {
-        let sinks = ground.start("sinks", &["sink", "run", "all"]);
-        until("the sinks run", || sinks.said().contains("carrying decisions"));
-        // Anywhere between the first batch and some hundred: that is what is tested, so nothing is waited for.
-        std::thread::sleep(Duration::from_millis(u64::from(kill * 37 % 50) * 20));
+        let mut sinks = ground.start("sinks", &["sink", "run", "all"]);
+        until("the sinks run", || {
+            assert!(sinks.is_running(), "they ended by themselves: {}", sinks.said());
+            sinks.said().contains("carrying decisions")
+        });
+        if kill % 2 == 0 {
+            // Anywhere between the first batch and some hundred: that is what is tested, so nothing is waited for.
+            std::thread::sleep(Duration::from_millis(u64::from(kill * 37 % 50) * 20));
+        } else if goes_out(server, u64::from(kill)) {
+            in_mails += 1;
+        }
+        in_sale += u32::from(sale.is_running());
         sinks.kill();
     }
+    (in_sale, in_mails)
+}
+
+/// Waits until so many more mails are out; `false` when there are not so many to be sent.
+fn goes_out(server: &SmtpServer, mails: u64) -> bool {
+    let (begin, wanted) = (Instant::now(), server.counted().0 + mails);
+    while server.counted().0 < wanted {
+        if begin.elapsed() > MAILS_PATIENCE {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    true
 }
 
 /// The sale goes on for longer than the tests' patience.
@@ -131,63 +205,4 @@ fn counted_once(ground: &Ground) {
                decisions_raw GROUP BY partition)) AS highest, (SELECT sum(decisions) FROM rollup_orders FINAL) AS rolled";
     let counts = ground.ask(sql).rows().remove(0);
     assert_eq!((&counts["rows"], &counts["rolled"]), (&counts["highest"], &counts["highest"]), "{counts}");
-}
-
-/// Ten differences in the tables: three changed, two removed, two that nobody decided, an older version, a stock and a
-/// payment.
-fn plant_items(ground: &Ground) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let tables = Tables::connect(&ground.tables).await.unwrap();
-        let items = scan(&tables, &TABLES).await.unwrap();
-        let of = |table: Table| items.iter().filter(move |(key, _)| key.table == table);
-        let change = async |key: &Key, item: &Item, change: &dyn Fn(&mut Item)| {
-            let mut changed = item.clone();
-            change(&mut changed);
-            repair(&tables, key, Some(&changed), Some(item)).await.unwrap();
-        };
-        let mut orders = of(Table::Orders);
-        for (key, item) in orders.by_ref().take(3) {
-            change(key, item, &|item| {
-                item.attributes.insert("total".into(), Value::Number(-1));
-            })
-            .await;
-        }
-        for (key, item) in orders.by_ref().take(2) {
-            repair(&tables, key, None, Some(item)).await.unwrap();
-        }
-        for (key, item) in orders.by_ref().take(2) {
-            let key = Key { hash: format!("{}-nobody", key.hash), ..key.clone() };
-            repair(&tables, &key, Some(item), None).await.unwrap();
-        }
-        let (key, item) = orders.next().unwrap();
-        change(key, item, &|item| item.version -= 1).await;
-        let (key, item) = of(Table::Inventory).next().unwrap();
-        change(key, item, &|item| {
-            item.attributes.insert("free".into(), Value::Number(1_000_000));
-        })
-        .await;
-        let (key, item) = of(Table::Payments).next().unwrap();
-        repair(&tables, key, None, Some(item)).await.unwrap();
-    });
-}
-
-/// Ten in ClickHouse: three decisions removed, three changed, two that nobody made, a roll-up and an order's facts.
-fn plant_rows(ground: &Ground) {
-    let now = "SETTINGS mutations_sync = 2";
-    ground.ask("DELETE FROM decisions_raw WHERE partition = 0 AND sequence IN (30, 500, 700)");
-    ground.ask(&format!(
-        "ALTER TABLE decisions_raw UPDATE total = total + 1 WHERE partition = 0 AND sequence IN (31, 600, 800) {now}"
-    ));
-    ground.ask(
-        "INSERT INTO decisions_raw SELECT * REPLACE(sequence + 10000000 AS sequence) FROM (SELECT * FROM \
-         decisions_raw FINAL WHERE partition = 0 AND sequence IN (40, 41))",
-    );
-    ground.ask(&format!(
-        "ALTER TABLE rollup_orders UPDATE decisions = decisions + 1 WHERE partition = 1 AND span = 0 {now}"
-    ));
-    ground.ask(&format!(
-        "ALTER TABLE order_facts UPDATE total = total + 1 WHERE order_id = (SELECT min(order_id) FROM order_facts \
-         WHERE partition = 2) AND partition = 2 {now}"
-    ));
 }
