@@ -67,7 +67,13 @@ pub(crate) const fn optional_attributes(table: Table) -> &'static [&'static str]
     match table {
         Table::Orders => &["reason", "deadline", "payment", "expires_at"],
         Table::Payments => &["reason"],
-        Table::Inventory | Table::Notices | Table::Contacts | Table::Subscriptions => &[],
+        Table::Inventory
+        | Table::Notices
+        | Table::Contacts
+        | Table::Subscriptions
+        | Table::Accounts
+        | Table::Sessions
+        | Table::Carts => &[],
     }
 }
 

@@ -16,6 +16,8 @@ pub(crate) const fn key_names(table: Table) -> [&'static str; 2] {
         Table::Notices => ["order", "notice"],
         Table::Contacts => ["customer", "part"],
         Table::Subscriptions => ["interest", "customer"],
+        Table::Accounts | Table::Sessions => ["subject", "part"],
+        Table::Carts => ["customer", "part"],
     }
 }
 

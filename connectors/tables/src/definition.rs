@@ -20,12 +20,27 @@ pub enum Table {
     Contacts,
     /// Who asked to be told about what.
     Subscriptions,
+    /// Who has an account, and under which e-mail address.
+    Accounts,
+    /// Who is logged in, and who tried how often.
+    Sessions,
+    /// What customers have chosen and not yet ordered.
+    Carts,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 6] =
-        [Self::Orders, Self::Inventory, Self::Payments, Self::Notices, Self::Contacts, Self::Subscriptions];
+    pub const ALL: [Self; 9] = [
+        Self::Orders,
+        Self::Inventory,
+        Self::Payments,
+        Self::Notices,
+        Self::Contacts,
+        Self::Subscriptions,
+        Self::Accounts,
+        Self::Sessions,
+        Self::Carts,
+    ];
 
     /// Its name without a prefix.
     pub const fn name(self) -> &'static str {
@@ -36,6 +51,9 @@ impl Table {
             Self::Notices => "notices",
             Self::Contacts => "contacts",
             Self::Subscriptions => "subscriptions",
+            Self::Accounts => "accounts",
+            Self::Sessions => "sessions",
+            Self::Carts => "carts",
         }
     }
 
@@ -48,6 +66,9 @@ impl Table {
             Self::Notices => include_str!("../../../schemas/dynamodb/notices.json"),
             Self::Contacts => include_str!("../../../schemas/dynamodb/contacts.json"),
             Self::Subscriptions => include_str!("../../../schemas/dynamodb/subscriptions.json"),
+            Self::Accounts => include_str!("../../../schemas/dynamodb/accounts.json"),
+            Self::Sessions => include_str!("../../../schemas/dynamodb/sessions.json"),
+            Self::Carts => include_str!("../../../schemas/dynamodb/carts.json"),
         }
     }
 

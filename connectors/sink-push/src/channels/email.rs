@@ -16,7 +16,7 @@ use lettre::Address as Mailbox;
 use lettre::message::Mailbox as Sender;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
-use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Rcpt, Rset};
+use lettre::transport::smtp::commands::{Data, Ehlo, Mail as MailFrom, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
@@ -26,6 +26,7 @@ pub use classify::{Answer, Step, classify};
 use super::{Attempt, Channel, Message, Outcome, UnknownRule};
 use crate::contacts::{Address, AddressError, ChannelKind};
 use crate::limits::{ATTEMPT_MS_DEFAULT, LANES_DEFAULT, SMTP_IDLE_MS_MAX, SMTP_MESSAGES_PER_CONNECTION_MAX};
+use crate::templates::Rendered;
 
 /// How the connection to the mail server is secured.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Deserialize)]
@@ -106,6 +107,17 @@ pub enum EmailError {
     LoginInClear,
 }
 
+/// A mail, be it a notice or a letter of another part of the shop.
+#[derive(Clone, Copy)]
+pub struct Mail<'a> {
+    /// The same for every attempt at the same mail, and for no other.
+    pub id: &'a str,
+    /// The recipient's address.
+    pub to: &'a str,
+    /// What it says.
+    pub rendered: &'a Rendered,
+}
+
 /// E-mail.
 pub struct EmailChannel {
     options: EmailOptions,
@@ -123,6 +135,12 @@ struct Idle {
 
 /// A step that did not go on, and what was heard of it.
 struct Stopped(Step, Answer);
+
+impl fmt::Debug for Mail<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mail").field("id", &self.id).finish_non_exhaustive()
+    }
+}
 
 impl fmt::Debug for EmailChannel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -155,11 +173,16 @@ impl EmailChannel {
         let Address::Email(text) = &message.address else {
             return Outcome::Refused("not an e-mail address".to_owned());
         };
-        let recipient = match Mailbox::from_str(text) {
+        self.post(&Mail { id: &message.id, to: text, rendered: &message.rendered }).await
+    }
+
+    /// Sends a mail that is no notice. Dropping the future leaves the outcome unknown.
+    pub async fn post(&self, mail: &Mail<'_>) -> Outcome {
+        let recipient = match Mailbox::from_str(mail.to) {
             Ok(recipient) => recipient,
-            Err(error) => return Outcome::Refused(format!("`{text}` is no address: {error}")),
+            Err(error) => return Outcome::Refused(format!("`{}` is no address: {error}", mail.to)),
         };
-        let content = match message::content(message, &self.sender, &recipient) {
+        let content = match message::content(mail, &self.sender, &recipient) {
             Ok(content) => content,
             Err(detail) => return Outcome::Refused(detail),
         };
@@ -247,7 +270,7 @@ impl EmailChannel {
             }
             parameters.push(MailParameter::SmtpUtfEight);
         }
-        let mail = Mail::new(Some(self.sender.email.clone()), parameters);
+        let mail = MailFrom::new(Some(self.sender.email.clone()), parameters);
         let rcpt = Rcpt::new(recipient.clone(), Vec::new());
         if idle.pipelines {
             let group = format!("{mail}{rcpt}{Data}");

@@ -2,31 +2,32 @@
 
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox as Named, MultiPart};
-use lettre::{Address as Mailbox, Message as Mail};
+use lettre::{Address as Mailbox, Message};
 
-use crate::channels::Message;
+use super::Mail;
 
 /// The message as it stands on the wire, to its last dot, so that it is one write. Its id is that of the notice: whatever
 /// may come twice is seen to be one.
-pub(super) fn content(message: &Message, sender: &Named, recipient: &Mailbox) -> Result<String, String> {
-    let rendered = &message.rendered;
-    let mut mail = Mail::builder()
+pub(super) fn content(mail: &Mail<'_>, sender: &Named, recipient: &Mailbox) -> Result<String, String> {
+    let rendered = mail.rendered;
+    let mut message = Message::builder()
         .from(sender.clone())
         .to(Named::new(None, recipient.clone()))
         .subject(rendered.subject.clone())
-        .message_id(Some(format!("<{}@{}>", message.id, sender.email.domain())))
+        .message_id(Some(format!("<{}@{}>", mail.id, sender.email.domain())))
         .raw_header(header("Auto-Submitted", "auto-generated"))
         .raw_header(header("Content-Language", &rendered.locale));
     if let Some(url) = &rendered.unsubscribe_url {
         // One click ends such notices, by a POST that needs no page (RFC 8058).
-        mail = mail
+        message = message
             .raw_header(header("List-Unsubscribe", &format!("<{url}>")))
             .raw_header(header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"));
     }
     let parts = MultiPart::alternative_plain_html(rendered.text.clone(), rendered.html.clone());
-    let mail = mail.multipart(parts).map_err(|error| format!("the message cannot be written: {error}"))?;
+    let message =
+        message.multipart(parts).map_err(|error| format!("the message cannot be written: {error}"))?;
     // Parts are encoded, so whatever a text holds, this is ASCII, and its lines end as they have to.
-    let text = String::from_utf8(mail.formatted()).map_err(|_| "the message is not text".to_owned())?;
+    let text = String::from_utf8(message.formatted()).map_err(|_| "the message is not text".to_owned())?;
     Ok(stuffed(&text))
 }
 

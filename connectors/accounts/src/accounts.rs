@@ -1,0 +1,231 @@
+//! Accounts: what one can do with them. Every operation is in a file of its own kind below.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use order_model::{CustomerId, TimeMs};
+use sink_push::{Clock, TableContacts, system_clock};
+use tables::{Table, Tables, TablesError};
+
+use crate::access::{AccessError, Identity};
+use crate::account::{Account, AccountTable};
+use crate::attempts::{Attempts, Counter, Who};
+use crate::email::EmailAddress;
+use crate::error::{RolesError, Trouble};
+use crate::keys::TokenKeys;
+use crate::letter::{Mailroom, Postman};
+use crate::limits::{HASHES_AT_ONCE_DEFAULT, LOCALE_BYTES_MAX};
+use crate::password::{HashCost, Hasher};
+use crate::random::random;
+use crate::roles::Roles;
+use crate::sessions::SessionTable;
+
+mod erase;
+mod log_in;
+mod register;
+
+pub use log_in::Session;
+pub use register::{Registration, Verified};
+
+/// How accounts are kept.
+#[derive(Clone)]
+pub struct AccountOptions {
+    /// What a password hash costs.
+    pub cost: HashCost,
+    /// Most password hashes at the same time; each takes a core for as long as it runs.
+    pub hashes_at_once: usize,
+    /// Tells the time.
+    pub clock: Clock,
+}
+
+impl Default for AccountOptions {
+    fn default() -> Self {
+        Self { cost: HashCost::default(), hashes_at_once: HASHES_AT_ONCE_DEFAULT, clock: system_clock() }
+    }
+}
+
+impl fmt::Debug for AccountOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccountOptions")
+            .field("cost", &self.cost)
+            .field("hashes_at_once", &self.hashes_at_once)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why accounts cannot be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The tables are missing, not as they have to be, or do not answer.
+    #[error("accounts: {0}")]
+    Tables(#[from] TablesError),
+    /// Passwords cannot be hashed.
+    #[error("accounts: {0}")]
+    Trouble(#[from] Trouble),
+}
+
+/// What somebody may know about their own account.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Profile {
+    /// Who.
+    pub customer: CustomerId,
+    /// Their address.
+    pub address: EmailAddress,
+    /// Whether it is known to be theirs.
+    pub verified: bool,
+    /// What they may do.
+    pub roles: Roles,
+    /// The language they are written to in.
+    pub locale: String,
+    /// Since when.
+    pub created_at: TimeMs,
+}
+
+/// Accounts. Keeps nothing but its connections: any number may run over the same tables. Cheap to clone.
+#[derive(Clone)]
+pub struct Accounts {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    tables: Tables,
+    accounts: AccountTable,
+    sessions: SessionTable,
+    attempts: Attempts,
+    contacts: TableContacts,
+    keys: TokenKeys,
+    hasher: Hasher,
+    mailroom: Mailroom,
+    clock: Clock,
+}
+
+impl fmt::Debug for Accounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Accounts").field("keys", &self.inner.keys).finish_non_exhaustive()
+    }
+}
+
+/// What is known about an address.
+struct Found {
+    account: Option<Account>,
+    /// Whose the address was, if they have no account any more.
+    stale: Option<CustomerId>,
+}
+
+impl Accounts {
+    /// The tables they are kept in.
+    pub const TABLES: [Table; 5] =
+        [Table::Accounts, Table::Sessions, Table::Carts, Table::Contacts, Table::Subscriptions];
+
+    /// Accounts in these tables, once they are found to be sound. Needs a Tokio runtime.
+    pub async fn open(
+        tables: Tables,
+        keys: TokenKeys,
+        postman: Arc<dyn Postman>,
+        options: AccountOptions,
+    ) -> Result<Self, OpenError> {
+        tables.check(&Self::TABLES).await?;
+        let AccountOptions { cost, hashes_at_once, clock } = options;
+        let hasher = tokio::task::spawn_blocking(move || Hasher::new(cost, hashes_at_once)).await;
+        let hasher = hasher.map_err(|error| Trouble::Machine(error.to_string()))?.map_err(Trouble::from)?;
+        let inner = Inner {
+            accounts: AccountTable::over(tables.clone()),
+            sessions: SessionTable::over(tables.clone()),
+            attempts: Attempts::over(tables.clone(), keys.clone()),
+            contacts: TableContacts::over(tables.clone()),
+            tables,
+            keys,
+            hasher,
+            mailroom: Mailroom::new(postman),
+            clock,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Who an access token says somebody is. Asks nobody, so that ordering goes on while the tables are away; what changed
+    /// since it was given, a log-out, a deletion, a new role, shows within [`crate::limits::ACCESS_MS`].
+    pub fn check_access(&self, token: &str) -> Result<Identity, AccessError> {
+        self.inner.keys.check_access(token, self.now())
+    }
+
+    /// What somebody may know about their own account; `None`: it is gone.
+    pub async fn profile(&self, customer: CustomerId) -> Result<Option<Profile>, Trouble> {
+        let account = self.inner.accounts.find(customer).await?.filter(|account| !account.is_erasing);
+        Ok(account.map(|account| Profile {
+            customer,
+            verified: account.verified_at.is_some(),
+            address: account.address,
+            roles: account.roles,
+            locale: account.locale,
+            created_at: account.created_at,
+        }))
+    }
+
+    /// Whose account an address has: for whoever runs the shop, never for an answer to somebody else.
+    pub async fn customer_of(&self, address: &EmailAddress) -> Result<Option<CustomerId>, Trouble> {
+        Ok(self.look_up(address).await?.account.map(|account| account.customer))
+    }
+
+    /// Gives somebody these roles and no others. They count from the next refresh on.
+    pub async fn set_roles(&self, customer: CustomerId, roles: Roles) -> Result<(), RolesError> {
+        let is_done = self.inner.accounts.set_roles(customer, roles).await?;
+        if is_done { Ok(()) } else { Err(RolesError::NoAccount) }
+    }
+
+    /// Waits until every letter has left or was given up: before a gateway ends.
+    pub async fn letters_sent(&self) {
+        self.inner.mailroom.drained().await;
+    }
+
+    fn now(&self) -> TimeMs {
+        (self.inner.clock)()
+    }
+
+    /// The account of an address. Makes as many requests whether there is one or not. One that is being deleted is deleted
+    /// to the end.
+    async fn look_up(&self, address: &EmailAddress) -> Result<Found, Trouble> {
+        let lead = self.inner.accounts.customer_of(address).await?;
+        let customer = match lead {
+            Some(customer) => customer,
+            None => CustomerId(random()?),
+        };
+        match self.inner.accounts.find(customer).await? {
+            Some(account) if account.is_erasing => {
+                self.finish_erasing(&account).await?;
+                Ok(Found { account: None, stale: None })
+            }
+            account => {
+                let stale = lead.filter(|_| account.is_none());
+                Ok(Found { account, stale })
+            }
+        }
+    }
+
+    /// Counts a letter, for the address and for the network.
+    async fn count_letter(&self, address: &EmailAddress, from: IpAddr) -> Result<(), Trouble> {
+        let counters = [Counter::LettersFromNetwork, Counter::LettersToAddress];
+        self.count(counters, address, from).await
+    }
+
+    async fn count(
+        &self,
+        [of_network, of_address]: [Counter; 2],
+        address: &EmailAddress,
+        from: IpAddr,
+    ) -> Result<(), Trouble> {
+        let now = self.now();
+        let attempts = &self.inner.attempts;
+        // One after the other: what the network may not try does not use up what the address may.
+        attempts.count(of_network, Who::Network(from), now).await??;
+        attempts.count(of_address, Who::Address(address), now).await??;
+        Ok(())
+    }
+}
+
+/// A language tag as it is kept: letters, digits and dashes; what is none is English.
+fn clean_locale(text: &str) -> String {
+    let is_fine = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    let is_one = !text.is_empty() && text.len() <= LOCALE_BYTES_MAX && text.bytes().all(is_fine);
+    if is_one { text.to_owned() } else { "en".to_owned() }
+}

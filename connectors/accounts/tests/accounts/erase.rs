@@ -1,0 +1,134 @@
+//! Deleting somebody's data: nothing of theirs is left, and nothing of others is gone.
+
+use accounts::*;
+use order_model::{CustomerId, TimeMs};
+use sink_push::contacts::{Interest, Subscriber};
+use sink_push::{Contacts, TableContacts};
+use tables::sdk::types::AttributeValue;
+use tables::{Table, Tables};
+
+use crate::over_both;
+use crate::rig::*;
+
+over_both!(nothing_is_left, a_deletion_that_broke_off_is_finished, whoever_races_a_deletion_leaves_nothing);
+
+async fn settle(rig: &Rig, address: &str) -> (CustomerId, Session) {
+    let customer = rig.customer(address, "pass word 1").await;
+    let session = rig.log_in(address, "pass word 1").await.unwrap();
+    rig.log_in(address, "pass word 9").await.unwrap_err();
+    let line = CartLine { sku: "A".parse().unwrap(), quantity: 1 };
+    rig.carts.put_line(customer, line).await.unwrap();
+    let contacts = TableContacts::over(rig.tables.clone());
+    for interest in [Interest::Opening("A".parse().unwrap()), Interest::Stock("B".parse().unwrap())] {
+        contacts.subscribe(&interest, Subscriber { customer, since: TimeMs(1) }).await.unwrap();
+    }
+    (customer, session)
+}
+
+/// Of the counters only that of the network is left, which knows nobody.
+fn is_counter(item: &str) -> bool {
+    item.starts_with("sessions") && item.contains("-from-network#")
+}
+
+async fn nothing_is_left(rig: Rig) {
+    let (anna, session) = settle(&rig, "anna@example.org").await;
+    let before: Vec<String> = rig.everything().await;
+    let (berta, other) = settle(&rig, "berta@example.org").await;
+    assert!(before.iter().any(|item| item.contains("anna@example.org")));
+    let is_hers = |item: &&String| item.contains(&anna.to_string());
+    // Account and address, log-in, cart, contact, two subscriptions.
+    assert_eq!(before.iter().filter(is_hers).count(), 7, "{before:?}");
+
+    rig.accounts.erase(anna).await.unwrap();
+    rig.accounts.erase(anna).await.unwrap();
+    let after = rig.everything().await;
+    for item in &after {
+        assert!(!item.contains("anna") && !item.contains(&anna.to_string()), "{item}");
+    }
+    assert_eq!(rig.accounts.refresh(&session.refresh).await, Err(RefreshError::Ended));
+    assert_eq!(rig.log_in("anna@example.org", "pass word 1").await, Err(LogInError::Wrong));
+    assert_eq!(rig.accounts.profile(anna).await, Ok(None));
+    assert_eq!(rig.accounts.customer_of(&mail("anna@example.org")).await, Ok(None));
+
+    // The other customer is as before.
+    rig.accounts.refresh(&other.refresh).await.unwrap();
+    assert_eq!(rig.carts.get(berta).await.unwrap().lines.len(), 1);
+    let contacts = TableContacts::over(rig.tables.clone());
+    assert!(contacts.of(&[berta]).await.unwrap()[0].is_some());
+    let subscribers = contacts.subscribers(&Interest::Stock("B".parse().unwrap()), None, 9).await.unwrap();
+    assert_eq!(subscribers.iter().map(|subscriber| subscriber.customer).collect::<Vec<_>>(), [berta]);
+
+    // The address is free, and who has it now is somebody else.
+    let again = rig.customer("anna@example.org", "pass word 2").await;
+    assert_ne!(again, anna);
+    rig.accounts.erase(again).await.unwrap();
+    rig.accounts.erase(berta).await.unwrap();
+    let left = rig.everything().await;
+    assert!(
+        left.iter().all(|item| is_counter(item) || item.contains("attempts#log-ins-of-address")),
+        "{left:?}"
+    );
+}
+
+/// As a gateway leaves it that dies right after marking an account.
+async fn mark(tables: &Tables, customer: CustomerId) {
+    let update = tables
+        .client()
+        .update_item()
+        .table_name(tables.name(Table::Accounts))
+        .key("subject", AttributeValue::S(format!("customer#{customer}")))
+        .key("part", AttributeValue::S("account".to_owned()))
+        .update_expression("SET erasing = :one ADD epoch :one")
+        .expression_attribute_values(":one", AttributeValue::N("1".to_owned()));
+    update.send().await.unwrap();
+}
+
+async fn a_deletion_that_broke_off_is_finished(rig: Rig) {
+    let finishers: [(&str, bool); 3] = [("repeat", false), ("log-in", false), ("register", true)];
+    for (how, has_account) in finishers {
+        let (customer, session) = settle(&rig, "anna@example.org").await;
+        let link = rig.link("anna@example.org").await;
+        mark(&rig.tables, customer).await;
+        assert_eq!(rig.accounts.refresh(&session.refresh).await, Err(RefreshError::Ended));
+        assert_eq!(rig.accounts.profile(customer).await, Ok(None));
+        assert_eq!(rig.accounts.verify(&link).await, Err(VerifyError::Link(LinkError::Spent)));
+        match how {
+            "repeat" => rig.accounts.erase(customer).await.unwrap(),
+            "log-in" => {
+                let refused = rig.log_in("anna@example.org", "pass word 1").await;
+                assert_eq!(refused, Err(LogInError::Wrong));
+            }
+            _ => rig.register("anna@example.org", "pass word 2").await,
+        }
+        for item in rig.everything().await {
+            assert!(!item.contains(&customer.to_string()), "{how}: {item}");
+            assert!(has_account || !item.contains("anna"), "{how}: {item}");
+        }
+        rig.pass(limits::LETTERS_WINDOW_MS);
+    }
+    rig.log_in("anna@example.org", "pass word 2").await.unwrap();
+}
+
+async fn whoever_races_a_deletion_leaves_nothing(rig: Rig) {
+    for _ in 0..4 {
+        rig.register("anna@example.org", "pass word 1").await;
+        let link = rig.link("anna@example.org").await;
+        let customer = rig.accounts.customer_of(&mail("anna@example.org")).await.unwrap().unwrap();
+        let racers = [rig.clone(), rig.another().await];
+        let log_in = {
+            let rig = racers[1].clone();
+            tokio::spawn(async move { rig.log_in("anna@example.org", "pass word 1").await.ok() })
+        };
+        let verify = {
+            let rig = racers[0].clone();
+            tokio::spawn(async move { rig.accounts.verify(&link).await.ok() })
+        };
+        rig.accounts.erase(customer).await.unwrap();
+        log_in.await.unwrap();
+        verify.await.unwrap();
+        for item in rig.everything().await {
+            assert!(!item.contains(&customer.to_string()), "{item}");
+        }
+        rig.pass(limits::LETTERS_WINDOW_MS);
+    }
+}
