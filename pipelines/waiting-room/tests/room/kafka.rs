@@ -1,0 +1,76 @@
+//! The room on a real broker, stamped by its clock: gateways die, the broker restarts, and the proof holds.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use order_log::{Clock, KafkaLog, KafkaOptions, Log};
+use order_model::TimeMs;
+use testbed::Broker;
+use waiting_room::{Eta, RoomEvent, RoomTopic, Standing, prove, topic_spec};
+
+use crate::follower::{Gateway, PARTITIONS, in_time, settings, until};
+use crate::support::{codec, customer, name, ring};
+
+fn now() -> u64 {
+    u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
+}
+
+#[tokio::test]
+async fn a_room_on_kafka() {
+    let mut broker = Broker::start().unwrap();
+    let log: Arc<dyn Log> = Arc::new(KafkaLog::connect(KafkaOptions::new(broker.bootstrap())).unwrap());
+    let spec = topic_spec("rooms", PARTITIONS, 1);
+    log.create_topics(std::slice::from_ref(&spec)).unwrap();
+    assert_eq!(log.check_topics(&[spec]).unwrap(), []);
+    let topic = RoomTopic { log: Arc::clone(&log), topic: "rooms".into(), codec: codec(), ring: ring() };
+    let clock: Clock = Arc::new(now);
+    let room = name("sale");
+    let mut gateways: Vec<_> = (0..2).map(|number| Gateway::start(&topic, &clock, number)).collect();
+    let opening = settings(&topic.ring, now(), 3_000);
+    let opened = gateways[0].writer.append(&room, &RoomEvent::Open(opening), TimeMs(now())).await.unwrap();
+    for gateway in &gateways {
+        in_time("the opening", gateway.follower.reached(opened.partition, opened.offset)).await.unwrap();
+    }
+    for number in 0..40 {
+        in_time("an entry", gateways[usize::try_from(number % 2).unwrap()].enter(number)).await;
+    }
+    let early = gateways[0].view().summary().unwrap().drawn;
+    gateways.remove(0);
+    until(&gateways[0].view(), "the draw", |summary| summary.is_revealed).await;
+    until(&gateways[0].view(), "an admission", |summary| summary.step > 0).await;
+    broker.restart().unwrap();
+    gateways.push(Gateway::start(&topic, &clock, 1));
+    let accepted = in_time("a late entry", async {
+        // While the broker comes back it may be unknown or away; the same entry is sent again.
+        loop {
+            let event = crate::support::enter(1_000);
+            if let Ok(accepted) = gateways[0].writer.append(&room, &event, TimeMs(now())).await {
+                break accepted;
+            }
+        }
+    })
+    .await;
+    for gateway in &gateways {
+        in_time("the entry", gateway.follower.reached(accepted.partition, accepted.offset)).await.unwrap();
+    }
+    until(&gateways[0].view(), "everybody's admission", |summary| summary.waiting == 0).await;
+    gateways.iter_mut().for_each(|gateway| gateway.keeper = None);
+    let look = gateways[0].view().look(&customer(1_000));
+    assert!(matches!(look.standing, Standing::Admitted { place: 41 }), "{look:?}");
+    assert_eq!(look.eta, None::<Eta>);
+    let ring = Some(&topic.ring);
+    let report = tokio::task::spawn_blocking({
+        let (topic, room, ring) = (topic.clone(), room.clone(), ring.cloned());
+        move || prove(&*topic.log, "rooms", &topic.codec, ring.as_ref(), &room)
+    });
+    let report = report.await.unwrap().unwrap();
+    assert_eq!(report.findings, []);
+    assert_eq!((report.is_revealed, u32::try_from(report.drawn.len()).unwrap()), (true, early));
+    for gateway in &gateways {
+        let end = log.bounds("rooms", opened.partition.0).unwrap().end;
+        in_time("the end", gateway.follower.reached(opened.partition, order_model::Offset(end - 1)))
+            .await
+            .unwrap();
+        assert_eq!(gateway.view().certificate(), Some(report.certificate));
+    }
+}
