@@ -27,6 +27,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("accounts", &["order-model", "sink-push", "tables"]),
     ("payment-worker", &["order-model", "order-codec", "order-log"]),
     ("waiting-room", &["order-model", "order-codec", "order-log"]),
+    ("ingest-gateway", &["order-model", "order-codec", "order-log"]),
     (
         "reconcile",
         &["order-model", "order-codec", "order-log", "sink", "sink-dynamodb", "sink-clickhouse", "tables"],
@@ -69,6 +70,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "bench",
             "catalogue",
             "clickhouse-embedded",
+            "ingest-gateway",
             "payment-worker",
             "reconcile",
             "sink",

@@ -1,0 +1,103 @@
+//! Everything the board knows, behind one lock.
+
+use std::sync::Arc;
+
+use order_model::{Decision, Event, Partition, Sequence, TimeMs};
+use tokio::sync::watch;
+
+use super::feed::{EventId, OrderNews};
+use super::listings::{Listings, ReadAt};
+use super::orders::Orders;
+use super::walls::{WallNews, WallView, Walls};
+use crate::limits::BoardLimits;
+
+pub(super) struct State {
+    pub(super) listings: Listings,
+    pub(super) orders: Orders,
+    walls: Walls,
+    read_at: Vec<ReadAt>,
+}
+
+/// What taking in a decision came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Took {
+    /// It was new, and the first answer to an order or not.
+    New { is_answer: bool },
+    /// It was here before.
+    Repeat,
+}
+
+impl State {
+    pub(super) fn new(partitions: u32, limits: BoardLimits) -> Self {
+        let start =
+            |partition| ReadAt { partition: Partition(partition), sequence: Sequence(0), time: TimeMs(0) };
+        Self {
+            listings: Listings::default(),
+            orders: Orders::new(limits),
+            walls: Walls::default(),
+            read_at: (0..partitions).map(start).collect(),
+        }
+    }
+
+    pub(super) fn read_at(&self, partition: u32) -> Option<ReadAt> {
+        self.read_at.get(usize::try_from(partition).ok()?).copied()
+    }
+
+    /// Takes in the next decision of its partition.
+    pub(super) fn apply(&mut self, decision: Decision) -> Took {
+        let index = usize::try_from(decision.partition.0).unwrap_or(usize::MAX);
+        let Some(progress) = self.read_at.get_mut(index) else { return Took::Repeat };
+        if decision.sequence <= progress.sequence {
+            return Took::Repeat;
+        }
+        if progress.sequence != Sequence(0) && decision.sequence != progress.sequence.next() {
+            let (partition, expected) = (decision.partition, progress.sequence.next());
+            tracing::warn!(%partition, %expected, found = %decision.sequence, "decisions are missing");
+        }
+        (progress.sequence, progress.time) = (decision.sequence, decision.time);
+        let read_at = *progress;
+        let mut is_answer = false;
+        match decision.event {
+            Event::Order(event) => {
+                for line in &event.lines {
+                    if let Some(stock) = line.stock {
+                        self.listings.set_stock(&line.sku, stock, read_at);
+                    }
+                }
+                let id = EventId { partition: decision.partition, sequence: decision.sequence };
+                let news = OrderNews { id, offset: decision.offset, time: decision.time, event };
+                is_answer = news.is_first_answer();
+                let sku = news.event.lines.first().map(|line| line.sku);
+                if let Some(sale) = sku.and_then(|sku| self.listings.sale_of(&sku).map(str::to_owned)) {
+                    self.walls.count(&sale, &news.event, is_answer);
+                }
+                self.orders.apply(news);
+            }
+            Event::Listing(event) => {
+                if let Some(sale) = self.listings.apply(&event, read_at) {
+                    self.walls.add_listing(sale, event.sku);
+                }
+            }
+            Event::Customer(_) => {}
+        }
+        Took::New { is_answer }
+    }
+
+    pub(super) fn wall(&self, sale: &str) -> Option<WallView> {
+        self.walls.view(sale, &self.listings)
+    }
+
+    pub(super) fn follow_sale(&mut self, sale: &str) -> Option<watch::Receiver<Arc<WallNews>>> {
+        self.walls.follow(sale, &self.listings)
+    }
+
+    pub(super) fn publish_walls(&mut self) {
+        self.walls.publish(&self.listings);
+    }
+
+    pub(super) fn end_feeds(&mut self) {
+        self.orders.end_feeds();
+        self.listings.end_feeds();
+        self.walls.end_feeds();
+    }
+}

@@ -1,0 +1,112 @@
+//! The service over HTTP: routes that translate and do nothing else.
+
+mod admin;
+mod bodies;
+pub(crate) mod gate;
+mod json;
+mod listings;
+mod openapi;
+mod orders;
+mod prefer;
+mod problem;
+mod request;
+mod stream;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use serde::Serialize;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+pub use openapi::openapi;
+pub use problem::Problem;
+
+use gate::{Gate, guard};
+
+/// All routes. Pages of other origins may call them from `origins`.
+pub(crate) fn router(gate: Arc<Gate>, origins: &[HeaderValue]) -> Router {
+    let router = Router::new()
+        .route("/v1/orders", post(orders::place))
+        .route("/v1/orders:batch", post(orders::place_all))
+        .route("/v1/orders/{id}", get(orders::show).merge(delete(orders::cancel)))
+        .route("/v1/orders/{id}/events", get(orders::events))
+        .route("/v1/me/orders", get(orders::mine))
+        .route("/v1/listings", get(listings::list))
+        .route("/v1/listings/{sku}", get(listings::show))
+        .route("/v1/listings/{sku}/events", get(listings::events))
+        .route("/v1/sales/{name}", get(listings::sale))
+        .route("/v1/sales/{name}/events", get(listings::sale_events))
+        .route("/v1/admin/sales", post(admin::apply_sale))
+        .route("/v1/admin/listings/{sku_and_word}", post(admin::tell_listing))
+        .route("/livez", get(live))
+        .route("/readyz", get(ready))
+        .route("/openapi.json", get(openapi::serve))
+        .fallback(not_found)
+        .method_not_allowed_fallback(not_allowed)
+        .layer(from_fn_with_state(Arc::clone(&gate), guard))
+        .with_state(gate);
+    if origins.is_empty() { router } else { router.layer(cors(origins)) }
+}
+
+fn cors(origins: &[HeaderValue]) -> CorsLayer {
+    let name = HeaderName::from_static;
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins.iter().cloned()))
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
+        .allow_headers([
+            AUTHORIZATION,
+            CONTENT_TYPE,
+            name("idempotency-key"),
+            name("prefer"),
+            name("place"),
+            name("last-event-id"),
+        ])
+        .expose_headers([LOCATION, RETRY_AFTER, name("preference-applied")])
+}
+
+/// A body of JSON.
+fn json(status: StatusCode, value: &impl Serialize) -> Response {
+    let body = serde_json::to_vec(value).unwrap_or_default();
+    (status, [(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
+}
+
+/// The process lives.
+#[utoipa::path(get, path = "/livez", tag = "health", responses((status = 200, description = "It lives.")))]
+async fn live() -> &'static str {
+    "live\n"
+}
+
+/// Requests can be served: decisions are read, the log answers, and the process is not about to end.
+#[utoipa::path(get, path = "/readyz", tag = "health", responses(
+    (status = 200, description = "It is ready."),
+    (status = 503, description = "It is not; the body says why.", body = Problem, content_type = "application/problem+json"),
+))]
+async fn ready(State(gate): State<Arc<Gate>>) -> Response {
+    let why = if gate.is_draining() {
+        "the process is about to end"
+    } else if gate.service.is_ready() {
+        return "ready\n".into_response();
+    } else {
+        "decisions are not read yet, or the log does not answer"
+    };
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", why).into_response()
+}
+
+async fn not_found() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "no_such_resource",
+        "nothing has this path; /openapi.json says what there is",
+    )
+}
+
+async fn not_allowed() -> Problem {
+    let detail = "the resource does not know this method; the header Allow says which it knows";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+}

@@ -1,0 +1,130 @@
+//! Routes for those who run sales: the role `admin`.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use order_model::Sku;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::bodies::{RestockBody, RevealBody, SaleBody};
+use super::gate::Gate;
+use super::json;
+use super::json::{Object, read};
+use super::problem::Problem;
+use super::request::{Segment, idempotency_key};
+use crate::limits::{ADMIN_BODY_BYTES_MAX, SALE_LISTINGS_MAX};
+use crate::service::{ListingWord, SaleAsk, Written};
+
+const JSON: &str = "application/json";
+
+/// What was written about listings.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[schema(as = Written)]
+pub(super) struct WrittenView {
+    listings: Vec<WrittenItem>,
+}
+
+/// What was written about a listing.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub(super) struct WrittenItem {
+    /// What is sold.
+    sku: String,
+    /// `open`, `change`, `unchanged`, `restock`, `pause`, `resume`, `close` or `reveal`.
+    action: &'static str,
+    /// The partition of `orders` where the command lies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partition: Option<u32>,
+    /// Its place there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset: Option<u64>,
+}
+
+impl From<Written> for WrittenItem {
+    fn from(written: Written) -> Self {
+        let (partition, offset) = written.place.unzip();
+        Self { sku: written.sku.to_string(), action: written.action, partition, offset }
+    }
+}
+
+/// Opens the listings of a sale, or changes them to what is said. 202: the log has the commands.
+#[utoipa::path(post, path = "/v1/admin/sales", tag = "admin", request_body = SaleBody,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Names the commands, so that a repeat changes nothing.")),
+    responses(
+        (status = 202, description = "The log has the commands.", body = WrittenView),
+        (status = "default", description = "Not all are known to be written.", body = Problem, content_type = "application/problem+json"),
+    ), security(("bearer" = [])))]
+pub(super) async fn apply_sale(State(gate): State<Arc<Gate>>, request: Request) -> Result<Response, Problem> {
+    let who = gate.identify(request.headers())?;
+    let headers = request.headers().clone();
+    let (body, _) = gate.body(request, ADMIN_BODY_BYTES_MAX, &[JSON]).await?;
+    let Object(sale) = read::<Object<SaleBody>>(&body)?;
+    if sale.listings.len() > SALE_LISTINGS_MAX {
+        let detail = format!("the most listings at once are {SALE_LISTINGS_MAX}; send several requests");
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "sale_too_large", detail));
+    }
+    let key = idempotency_key(&headers)?;
+    let written = gate.service.apply_sale(&who, SaleAsk::from(sale), key).await?;
+    let listings = written.into_iter().map(WrittenItem::from).collect();
+    Ok(json(StatusCode::ACCEPTED, &WrittenView { listings }))
+}
+
+/// A SKU and what is to be done with its listing, as in `SOCKS:restock`. A SKU may have colons of its own.
+pub(super) struct SkuAndWord {
+    sku: Sku,
+    word: String,
+}
+
+impl FromStr for SkuAndWord {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (sku, word) = text.rsplit_once(':').ok_or("the path ends in a SKU, a colon and a word")?;
+        let sku = sku.parse().map_err(|error: order_model::SkuError| error.to_string())?;
+        Ok(Self { sku, word: word.to_owned() })
+    }
+}
+
+/// Says one word about a listing: `restock` (with `{"units": N}`), `pause`, `resume`, `close`, or `reveal` (with
+/// `{"seed": "..."}`). 202: the log has the command.
+#[utoipa::path(post, path = "/v1/admin/listings/{sku_and_word}", tag = "admin",
+    request_body(content = Option<RestockBody>),
+    params(
+        ("sku_and_word" = String, Path, description = "As in `SOCKS:restock`."),
+        ("Idempotency-Key" = Option<String>, Header, description = "Names the command, so that a repeat changes nothing."),
+    ),
+    responses(
+        (status = 202, description = "The log has the command.", body = WrittenView),
+        (status = "default", description = "It is not known to be written.", body = Problem, content_type = "application/problem+json"),
+    ), security(("bearer" = [])))]
+pub(super) async fn tell_listing(
+    State(gate): State<Arc<Gate>>,
+    Segment(SkuAndWord { sku, word }): Segment<SkuAndWord>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let who = gate.identify(request.headers())?;
+    let headers = request.headers().clone();
+    let word = match word.as_str() {
+        "pause" => ListingWord::Pause,
+        "resume" => ListingWord::Resume,
+        "close" => ListingWord::Close,
+        "restock" => {
+            let (body, _) = gate.body(request, ADMIN_BODY_BYTES_MAX, &[JSON]).await?;
+            ListingWord::Restock(read::<Object<RestockBody>>(&body)?.0.units)
+        }
+        "reveal" => {
+            let (body, _) = gate.body(request, ADMIN_BODY_BYTES_MAX, &[JSON]).await?;
+            ListingWord::Reveal(read::<Object<RevealBody>>(&body)?.0.seed.0)
+        }
+        other => {
+            let detail = format!("\"{other}\" is none of restock, pause, resume, close, reveal");
+            return Err(Problem::bad_request("bad_path", detail));
+        }
+    };
+    let key = idempotency_key(&headers)?;
+    let written = gate.service.tell_listing(&who, sku, word, key).await?;
+    Ok(json(StatusCode::ACCEPTED, &WrittenView { listings: vec![written.into()] }))
+}

@@ -1,0 +1,176 @@
+//! What every request passes: the address it comes from, how often it may ask, how many are in hand; and what every answer
+//! carries.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use ipnet::IpNet;
+use tokio::sync::{Semaphore, watch};
+
+use super::problem::Problem;
+use crate::identity::Identity;
+use crate::limits::{HttpLimits, TARGET_BYTES_MAX};
+use crate::service::{Refusal, Service};
+
+/// What the handlers share.
+pub(crate) struct Gate {
+    pub(crate) service: Service,
+    pub(crate) limits: HttpLimits,
+    /// Whose word about addresses is taken.
+    pub(crate) proxies: Vec<IpNet>,
+    pub(crate) requests: Semaphore,
+    pub(crate) streams: Arc<Semaphore>,
+    /// True once the server is to end.
+    pub(crate) draining: watch::Receiver<bool>,
+    pub(crate) is_tls: bool,
+}
+
+/// Whoever is at the other end of a connection; behind the PROXY protocol, whom it names.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+impl Gate {
+    pub(crate) fn is_draining(&self) -> bool {
+        *self.draining.borrow()
+    }
+
+    pub(crate) fn is_proxy(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.proxies.iter().any(|network| network.contains(&address))
+    }
+
+    /// Who asks.
+    pub(crate) fn identify(&self, headers: &HeaderMap) -> Result<Identity, Refusal> {
+        let mut values = headers.get_all(AUTHORIZATION).iter();
+        let value = values.next().ok_or(Refusal::NotIdentified)?;
+        let text = value.to_str().map_err(|_| Refusal::NotIdentified)?;
+        let (scheme, token) = text.split_once(' ').ok_or(Refusal::NotIdentified)?;
+        if !scheme.eq_ignore_ascii_case("bearer") || values.next().is_some() {
+            return Err(Refusal::NotIdentified);
+        }
+        Ok(self.service.identify(token.trim())?)
+    }
+
+    /// The address a request comes from: the last one that no named proxy of ours vouches for.
+    fn address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        if !self.is_proxy(peer) {
+            return peer;
+        }
+        let values = headers.get_all("x-forwarded-for").iter().rev();
+        let texts = values.filter_map(|value| value.to_str().ok());
+        let mut latest = peer;
+        for text in texts.flat_map(|text| text.rsplit(',')) {
+            let Ok(address) = text.trim().parse::<IpAddr>() else { break };
+            latest = address;
+            if !self.is_proxy(address) {
+                break;
+            }
+        }
+        latest
+    }
+
+    /// Reads a body of JSON, or of lines of JSON.
+    pub(crate) async fn body(
+        &self,
+        request: Request,
+        bytes_max: usize,
+        kinds: &[&str],
+    ) -> Result<(Bytes, usize), Problem> {
+        let (head, body) = request.into_parts();
+        let encoding = head.headers.get(CONTENT_ENCODING);
+        if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+            let detail = "send the body as it is: no Content-Encoding is taken";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "body_encoded", detail));
+        }
+        let kind = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
+        let Some(kind) = kinds.iter().position(|known| kind.eq_ignore_ascii_case(known)) else {
+            let detail = format!("send the body as {}", kinds.join(" or "));
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type_unknown", detail));
+        };
+        let too_large = || {
+            let detail = format!("the body has more than {bytes_max} bytes");
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+        };
+        let length =
+            head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        if length.is_some_and(|length| length > bytes_max) {
+            return Err(too_large());
+        }
+        let limit = Duration::from_millis(self.limits.body_ms_max);
+        let read = tokio::time::timeout(limit, axum::body::to_bytes(body, bytes_max)).await;
+        match read {
+            Ok(Ok(bytes)) => Ok((bytes, kind)),
+            Ok(Err(error)) if is_too_large(&error) => Err(too_large()),
+            Ok(Err(_)) => Err(Problem::bad_request("body_broken_off", "the body ended before its end")),
+            Err(_) => {
+                let detail = format!("the body took longer than {} ms", self.limits.body_ms_max);
+                Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail))
+            }
+        }
+    }
+}
+
+fn is_too_large(error: &axum::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        if error.is::<http_body_util::LengthLimitError>() {
+            return true;
+        }
+        source = error.source();
+    }
+    false
+}
+
+/// Lets a request pass, or turns it away before anything is done for it.
+pub(super) async fn guard(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    let is_probe = matches!(request.uri().path(), "/livez" | "/readyz");
+    let mut response = if is_probe {
+        next.run(request).await
+    } else {
+        match admit(&gate, &request) {
+            Ok(_permit) => next.run(request).await,
+            Err(problem) => problem.into_response(),
+        }
+    };
+    dress(&gate, response.headers_mut());
+    response
+}
+
+fn admit<'g>(gate: &'g Gate, request: &Request<Body>) -> Result<tokio::sync::SemaphorePermit<'g>, Problem> {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if target > TARGET_BYTES_MAX {
+        let detail = format!("the target of the request has more than {TARGET_BYTES_MAX} bytes");
+        return Err(Problem::new(StatusCode::URI_TOO_LONG, "target_too_long", detail));
+    }
+    if let Some(Peer(peer)) = request.extensions().get::<Peer>() {
+        let address = gate.address(peer.ip(), request.headers());
+        gate.service.pacing().address(address)?;
+    }
+    gate.requests.try_acquire().map_err(|_| Refusal::Overloaded.into())
+}
+
+/// What browsers are told about every answer, unless it says so itself.
+fn dress(gate: &Gate, headers: &mut HeaderMap) {
+    let mut add = |name: HeaderName, value: &'static str| {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    };
+    add(X_CONTENT_TYPE_OPTIONS, "nosniff");
+    add(X_FRAME_OPTIONS, "DENY");
+    add(REFERRER_POLICY, "no-referrer");
+    add(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
+    add(CACHE_CONTROL, "no-store");
+    if gate.is_tls {
+        add(STRICT_TRANSPORT_SECURITY, "max-age=63072000");
+    }
+}

@@ -1,0 +1,96 @@
+//! Event streams (SSE): signs of life, and a word to come back when the process is about to end.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::{BoxStream, Stream, StreamExt as _, unfold};
+use tokio::sync::{OwnedSemaphorePermit, watch};
+
+use super::gate::Gate;
+use super::problem::Problem;
+use crate::frame::frame;
+use crate::limits::RECONNECT_MS;
+use crate::service::{OrderFeed, Refusal};
+use crate::views::OrderEventView;
+
+/// The events of an order.
+pub(super) fn of_order(feed: OrderFeed) -> BoxStream<'static, Bytes> {
+    unfold(feed, |mut feed| async move {
+        let news = feed.next().await?;
+        let frame = frame(Some(&news.id.to_string()), news.event.kind.name(), &OrderEventView::from(&*news));
+        Some((frame, feed))
+    })
+    .boxed()
+}
+
+/// The newest state of something, now and whenever it changes; what is missed in between is passed over.
+pub(super) fn of_newest<T: Send + Sync + 'static>(
+    feed: watch::Receiver<Arc<T>>,
+    frame: fn(&T) -> Bytes,
+) -> BoxStream<'static, Bytes> {
+    unfold((feed, true), move |(mut feed, is_first)| async move {
+        if !is_first {
+            feed.changed().await.ok()?;
+        }
+        let newest = frame(&feed.borrow_and_update());
+        Some((newest, (feed, false)))
+    })
+    .boxed()
+}
+
+struct Beating {
+    events: BoxStream<'static, Bytes>,
+    beat: Duration,
+    draining: watch::Receiver<bool>,
+    is_over: bool,
+    /// Counts the stream for as long as it is open.
+    _permit: OwnedSemaphorePermit,
+}
+
+/// An answer that streams events.
+pub(super) fn respond(gate: &Gate, events: BoxStream<'static, Bytes>) -> Result<Response, Problem> {
+    let permit = Arc::clone(&gate.streams).try_acquire_owned().map_err(|_| Refusal::Overloaded)?;
+    let beating = Beating {
+        events,
+        beat: Duration::from_millis(gate.limits.stream_beat_ms),
+        draining: gate.draining.clone(),
+        is_over: false,
+        _permit: permit,
+    };
+    let body = Body::from_stream(greeting().chain(beat(beating)).map(Ok::<_, Infallible>));
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        // Proxies that would gather an answer before they pass it on.
+        (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
+    ];
+    Ok((headers, body).into_response())
+}
+
+/// When to come back after the stream broke off.
+fn greeting() -> impl Stream<Item = Bytes> + Send {
+    futures_util::stream::once(std::future::ready(Bytes::from(format!("retry: {RECONNECT_MS}\n\n"))))
+}
+
+fn beat(beating: Beating) -> impl Stream<Item = Bytes> + Send {
+    unfold(beating, |mut beating| async move {
+        if beating.is_over {
+            return None;
+        }
+        let bytes = tokio::select! {
+            biased;
+            _ = beating.draining.wait_for(|is_draining| *is_draining) => {
+                beating.is_over = true;
+                frame(None, "reconnect", &serde_json::json!({ "after_ms": RECONNECT_MS }))
+            }
+            event = beating.events.next() => event?,
+            () = tokio::time::sleep(beating.beat) => Bytes::from_static(b":\n\n"),
+        };
+        Some((bytes, beating))
+    })
+}

@@ -1,0 +1,190 @@
+//! Every maximum of the gateway, with its unit in its name.
+
+use std::time::Duration;
+
+use order_log::ReadLimits;
+
+/// How the door bounds itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DoorLimits {
+    /// Most commands in hand: waiting to be appended, or appended and not acknowledged.
+    pub commands_max: usize,
+    /// Most commands of one append.
+    pub batch_commands_max: usize,
+    /// Longest wait for an acknowledgement, in milliseconds; then the outcome is unknown.
+    pub answer_ms_max: u64,
+    /// How long the oldest command may go unacknowledged before no further ones are taken, in milliseconds.
+    pub stall_ms_max: u64,
+    /// How long a full appender is tried before what waits is given back, in milliseconds.
+    pub full_ms_max: u64,
+}
+
+impl Default for DoorLimits {
+    fn default() -> Self {
+        Self {
+            commands_max: 50_000,
+            batch_commands_max: 5_000,
+            answer_ms_max: 5_000,
+            stall_ms_max: 2_000,
+            full_ms_max: 500,
+        }
+    }
+}
+
+/// How the board bounds itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BoardLimits {
+    /// How large read batches may be.
+    pub batch: ReadLimits,
+    /// Most orders remembered; ended ones are forgotten first, then the oldest.
+    pub orders_max: usize,
+    /// Most events remembered of one order; the latest are kept.
+    pub order_events_max: usize,
+    /// Events that wait for one reader of an order; a reader with more is cut.
+    pub feed_events_max: usize,
+    /// Most readers of one order.
+    pub order_readers_max: usize,
+    /// Time between two states of a listing on its feed, in milliseconds.
+    pub listing_every_ms: u64,
+    /// Time between two figures of a sale on its feed, in milliseconds.
+    pub wall_every_ms: u64,
+    /// Time between two looks at how far the log has got, in milliseconds.
+    pub gauge_every_ms: u64,
+    /// How long the log may go without an answer before we are not ready, in milliseconds.
+    pub silence_ms_max: u64,
+}
+
+impl Default for BoardLimits {
+    fn default() -> Self {
+        Self {
+            batch: ReadLimits { records_max: 4_096, bytes_max: 4 * 1_048_576 },
+            orders_max: 100_000,
+            order_events_max: 32,
+            feed_events_max: 32,
+            order_readers_max: 16,
+            listing_every_ms: 100,
+            wall_every_ms: 500,
+            gauge_every_ms: 500,
+            silence_ms_max: 5_000,
+        }
+    }
+}
+
+/// How the service bounds who asks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ServiceLimits {
+    /// Orders and cancellations of one customer a second, on average.
+    pub customer_per_second_max: u32,
+    /// How many of them at once.
+    pub customer_burst_max: u32,
+    /// Requests of one address a second, on average.
+    pub address_per_second_max: u32,
+    /// How many of them at once.
+    pub address_burst_max: u32,
+    /// Orders named by their client of which the first answer is remembered until the board has it.
+    pub recent_orders_max: usize,
+}
+
+impl Default for ServiceLimits {
+    fn default() -> Self {
+        Self {
+            customer_per_second_max: 10,
+            customer_burst_max: 50,
+            address_per_second_max: 500,
+            address_burst_max: 2_000,
+            recent_orders_max: 65_536,
+        }
+    }
+}
+
+/// How the HTTP server bounds connections, requests and streams.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HttpLimits {
+    /// Most connections.
+    pub connections_max: usize,
+    /// Most connections of one address.
+    pub address_connections_max: usize,
+    /// Most requests in hand.
+    pub requests_max: usize,
+    /// Most open event streams.
+    pub streams_max: usize,
+    /// Longest time a connection may take to the end of a request's head, its idle time before that included, in
+    /// milliseconds.
+    pub head_ms_max: u64,
+    /// Longest time a body may take, in milliseconds.
+    pub body_ms_max: u64,
+    /// Longest time a write to a connection may stand still, in milliseconds.
+    pub write_ms_max: u64,
+    /// Longest time from the signal to the end of the process, in milliseconds.
+    pub drain_ms_max: u64,
+    /// Time between the signal and the first connection that is ended, in milliseconds: for load balancers to look away.
+    pub unready_ms: u64,
+    /// Time between two signs of life on a stream, in milliseconds.
+    pub stream_beat_ms: u64,
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        Self {
+            connections_max: 20_000,
+            address_connections_max: 20_000,
+            requests_max: 4_096,
+            streams_max: 20_000,
+            head_ms_max: 60_000,
+            body_ms_max: 10_000,
+            write_ms_max: 20_000,
+            drain_ms_max: 15_000,
+            unready_ms: 0,
+            stream_beat_ms: 15_000,
+        }
+    }
+}
+
+/// Largest body of one order, in bytes.
+pub const ORDER_BODY_BYTES_MAX: usize = 16_384;
+/// Largest body of a batch, in bytes.
+pub const BATCH_BODY_BYTES_MAX: usize = 2 * 1_048_576;
+/// Most orders of a batch.
+pub const BATCH_ORDERS_MAX: usize = 1_000;
+/// Largest body of an administrative command, in bytes.
+pub const ADMIN_BODY_BYTES_MAX: usize = 1_048_576;
+/// Most listings of one sale posted at once.
+pub const SALE_LISTINGS_MAX: usize = 1_000;
+/// Longest idempotency key, in bytes.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+/// Longest wait a client may prefer, in seconds.
+pub const WAIT_SECONDS_MAX: u64 = 30;
+/// Most headers of a request.
+pub const HEADERS_MAX: usize = 64;
+/// Most bytes of a request's head.
+pub const HEAD_BYTES_MAX: usize = 16_384;
+/// Longest request target, in bytes.
+pub const TARGET_BYTES_MAX: usize = 2_048;
+/// Most orders or listings on one page.
+pub const PAGE_ITEMS_MAX: usize = 100;
+/// Most listings shown on the wall of a sale; the figures are of all.
+pub const WALL_LISTINGS_MAX: usize = 100;
+/// Longest access token, in bytes.
+pub const TOKEN_BYTES_MAX: usize = 4_096;
+/// Longest head of the PROXY protocol, in bytes: version 2 with the addresses of sockets of files.
+pub const PROXY_HEAD_BYTES_MAX: usize = 536;
+/// Most streams of one HTTP/2 connection.
+pub const HTTP2_STREAMS_MAX: u32 = 128;
+/// Seconds a client that was turned away is asked to wait.
+pub const RETRY_AFTER_SECONDS: u64 = 1;
+/// Milliseconds after which a stream that ended is to be opened again.
+pub const RECONNECT_MS: u64 = 1_000;
+/// Longest wait of the door for acknowledgements before it looks for new commands.
+pub(crate) const DOOR_POLL: Duration = Duration::from_millis(1);
+/// Time between two attempts to make an appender.
+pub(crate) const APPENDER_RETRY: Duration = Duration::from_millis(500);
+/// Longest wait of the board for decisions before it looks at its feeds.
+pub(crate) const BOARD_POLL: Duration = Duration::from_millis(20);
+/// Time between two attempts to read decisions.
+pub(crate) const READER_RETRY: Duration = Duration::from_millis(500);
+/// Seconds over which decisions a second are counted.
+pub(crate) const PACE_SECONDS: usize = 5;
+/// Time between two sweeps of counters nobody uses any more.
+pub(crate) const SWEEP_EVERY: Duration = Duration::from_secs(30);
+/// Longest time of a TLS handshake or a PROXY head.
+pub(crate) const HANDSHAKE_MAX: Duration = Duration::from_secs(10);

@@ -1,0 +1,246 @@
+//! The HTTP server: connections, their limits, TLS, proxies in front, and an end that breaks nothing off.
+//!
+//! Promised: a connection that sends nothing, too slowly, or does not read is ended; connections are counted, altogether
+//! and for each address; a changed certificate is taken up without a restart; when told to end, the server says that it is
+//! not ready, sends readers of streams elsewhere, finishes what is in hand, and ends within a limit.
+
+mod connection;
+mod origin;
+mod tls;
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::HeaderValue;
+use hyper_util::server::graceful::GracefulShutdown;
+use ipnet::IpNet;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinHandle;
+
+use crate::http::gate::Gate;
+use crate::http::router;
+use crate::limits::{HttpLimits, SWEEP_EVERY};
+use crate::service::{Service, network};
+use connection::Connections;
+use tls::Certificate;
+pub use tls::TlsError;
+
+/// How to serve.
+#[derive(Clone, Debug, Default)]
+pub struct ServerOptions {
+    /// How much at once, and how long.
+    pub limits: HttpLimits,
+    /// The proxies whose word about addresses is taken.
+    pub proxies: Vec<IpNet>,
+    /// Whether those proxies begin each connection by the PROXY protocol.
+    pub proxy_protocol: bool,
+    /// Origins whose pages may call us.
+    pub origins: Vec<HeaderValue>,
+    /// Certificate and key, as PEM; without them there is no TLS.
+    pub tls: Option<TlsFiles>,
+}
+
+/// Where certificate and key are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TlsFiles {
+    /// The chain of certificates.
+    pub certificate: PathBuf,
+    /// The key.
+    pub key: PathBuf,
+    /// How often to look whether they have changed, in milliseconds.
+    pub look_every_ms: u64,
+}
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The address cannot be listened on.
+    #[error("listen on {address}: {error}; is another process there?")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// A server that listens.
+pub struct Server {
+    listener: TcpListener,
+    connections: Arc<Connections>,
+    permits: Arc<Semaphore>,
+    per_address: Arc<PerAddress>,
+    draining: watch::Sender<bool>,
+    service: Service,
+    limits: HttpLimits,
+    tls: Option<(Arc<Certificate>, u64)>,
+}
+
+impl Server {
+    /// Listens on an address.
+    pub async fn bind(
+        address: SocketAddr,
+        service: Service,
+        options: &ServerOptions,
+    ) -> Result<Self, ServerError> {
+        let tls = options.tls.clone();
+        let certificate = tls.map(|files| {
+            let every_ms = files.look_every_ms.max(1);
+            Certificate::load(files).map(|certificate| (Arc::new(certificate), every_ms))
+        });
+        let tls = certificate.transpose()?;
+        let listen = |error| ServerError::Listen { address, error };
+        let listener = TcpListener::bind(address).await.map_err(listen)?;
+        let limits = options.limits;
+        let (draining, drains) = watch::channel(false);
+        let gate = Arc::new(Gate {
+            service: service.clone(),
+            limits,
+            proxies: options.proxies.clone(),
+            requests: Semaphore::new(limits.requests_max),
+            streams: Arc::new(Semaphore::new(limits.streams_max)),
+            draining: drains,
+            is_tls: tls.is_some(),
+        });
+        let router: Router = router(Arc::clone(&gate), &options.origins);
+        let certificate = tls.as_ref().map(|(certificate, _)| Arc::clone(certificate));
+        let connections = Connections::new(router, gate, options.proxy_protocol, certificate);
+        let permits = Arc::new(Semaphore::new(limits.connections_max));
+        let per_address = Arc::new(PerAddress::default());
+        Ok(Self {
+            listener,
+            connections: Arc::new(connections),
+            permits,
+            per_address,
+            draining,
+            service,
+            limits,
+            tls,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `end`, then finishes what is in hand. Says whether all was finished in time.
+    pub async fn serve(self, end: impl Future<Output = ()>) -> bool {
+        let mut helpers = vec![tokio::spawn(sweep(self.service.clone()))];
+        if let Some((certificate, every_ms)) = &self.tls {
+            helpers.push(tokio::spawn(renew(Arc::clone(certificate), *every_ms)));
+        }
+        let graceful = GracefulShutdown::new();
+        let mut end = std::pin::pin!(end);
+        loop {
+            tokio::select! {
+                accepted = self.listener.accept() => self.accept(accepted, &graceful).await,
+                () = &mut end => break,
+            }
+        }
+        self.draining.send_replace(true);
+        // Who balances load looks at the readiness, and goes on sending until then.
+        let unready = tokio::time::sleep(Duration::from_millis(self.limits.unready_ms));
+        let mut unready = std::pin::pin!(unready);
+        loop {
+            tokio::select! {
+                accepted = self.listener.accept() => self.accept(accepted, &graceful).await,
+                () = &mut unready => break,
+            }
+        }
+        drop(self.listener);
+        let limit = Duration::from_millis(self.limits.drain_ms_max);
+        let is_finished = tokio::time::timeout(limit, graceful.shutdown()).await.is_ok();
+        helpers.iter().for_each(JoinHandle::abort);
+        is_finished
+    }
+
+    async fn accept(&self, accepted: io::Result<(TcpStream, SocketAddr)>, graceful: &GracefulShutdown) {
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "a connection was not accepted");
+                // Out of file handles, most likely: some will be given back.
+                return tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else { return };
+        let most = if self.connections.is_proxy(peer.ip()) {
+            self.limits.connections_max
+        } else {
+            self.limits.address_connections_max
+        };
+        let Some(counted) = self.per_address.count(peer.ip(), most) else { return };
+        let open = Open { _permit: permit, _counted: counted };
+        let (connections, watcher) = (Arc::clone(&self.connections), graceful.watcher());
+        tokio::spawn(async move {
+            connections.serve(stream, peer, watcher).await;
+            drop(open);
+        });
+    }
+}
+
+/// A connection, as it counts.
+struct Open {
+    _permit: OwnedSemaphorePermit,
+    _counted: Counted,
+}
+
+#[derive(Default)]
+struct PerAddress(Mutex<HashMap<IpAddr, usize>>);
+
+struct Counted {
+    counts: Arc<PerAddress>,
+    address: IpAddr,
+}
+
+impl PerAddress {
+    fn count(self: &Arc<Self>, address: IpAddr, most: usize) -> Option<Counted> {
+        let address = network(address);
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(address).or_default();
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        Some(Counted { counts: Arc::clone(self), address })
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut counts = self.counts.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.address);
+            }
+        }
+    }
+}
+
+async fn sweep(service: Service) {
+    loop {
+        tokio::time::sleep(SWEEP_EVERY).await;
+        service.pacing().sweep();
+    }
+}
+
+async fn renew(certificate: Arc<Certificate>, every_ms: u64) {
+    loop {
+        tokio::time::sleep(Duration::from_millis(every_ms)).await;
+        let certificate = Arc::clone(&certificate);
+        // A panic there would be our own; the certificate we have goes on being used.
+        drop(tokio::task::spawn_blocking(move || certificate.renew()).await);
+    }
+}

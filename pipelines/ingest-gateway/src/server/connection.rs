@@ -1,0 +1,109 @@
+//! One connection, from its first byte to its end.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::Watcher;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_io_timeout::TimeoutStream;
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt as _;
+
+use super::origin::{is_http2, take_head};
+use super::tls::Certificate;
+use crate::http::gate::{Gate, Peer};
+use crate::limits::{HANDSHAKE_MAX, HEAD_BYTES_MAX, HEADERS_MAX, HTTP2_STREAMS_MAX};
+
+pub(super) struct Connections {
+    router: Router,
+    gate: Arc<Gate>,
+    proxy_protocol: bool,
+    certificate: Option<Arc<Certificate>>,
+    http1: auto::Builder<TokioExecutor>,
+    http2: auto::Builder<TokioExecutor>,
+}
+
+impl Connections {
+    pub(super) fn new(
+        router: Router,
+        gate: Arc<Gate>,
+        proxy_protocol: bool,
+        certificate: Option<Arc<Certificate>>,
+    ) -> Self {
+        let head = Duration::from_millis(gate.limits.head_ms_max);
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(head)
+            .max_headers(HEADERS_MAX)
+            .max_buf_size(HEAD_BYTES_MAX);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(HTTP2_STREAMS_MAX)
+            .max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX))
+            .keep_alive_interval(head)
+            .keep_alive_timeout(head);
+        let (http1, http2) = (builder.clone().http1_only(), builder.http2_only());
+        Self { router, gate, proxy_protocol, certificate, http1, http2 }
+    }
+
+    pub(super) fn is_proxy(&self, address: IpAddr) -> bool {
+        self.gate.is_proxy(address)
+    }
+
+    pub(super) async fn serve(&self, mut stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
+        // Answers are small and wanted at once.
+        drop(stream.set_nodelay(true));
+        let mut origin = peer;
+        if self.proxy_protocol && self.is_proxy(peer.ip()) {
+            match timeout(HANDSHAKE_MAX, take_head(&mut stream)).await {
+                Ok(Some(named)) => origin = named.unwrap_or(peer),
+                Ok(None) | Err(_) => return,
+            }
+        }
+        if let Some(certificate) = &self.certificate {
+            let acceptor = TlsAcceptor::from(certificate.current());
+            let Ok(Ok(stream)) = timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await else { return };
+            let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            return self.talk(stream, is_http2, origin, watcher).await;
+        }
+        let head = Duration::from_millis(self.gate.limits.head_ms_max);
+        if let Ok(Some(is_http2)) = timeout(head, is_http2(&stream)).await {
+            self.talk(stream, is_http2, origin, watcher).await;
+        }
+    }
+
+    async fn talk(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + 'static,
+        is_http2: bool,
+        origin: SocketAddr,
+        watcher: Watcher,
+    ) {
+        let mut stream = TimeoutStream::new(stream);
+        // Whoever does not read what we write is let go of.
+        stream.set_write_timeout(Some(Duration::from_millis(self.gate.limits.write_ms_max)));
+        let router = self.router.clone();
+        let service = tower::service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(origin));
+            router.clone().oneshot(request)
+        });
+        let builder = if is_http2 { &self.http2 } else { &self.http1 };
+        let io = TokioIo::new(Box::pin(stream));
+        let connection = builder.serve_connection(io, TowerToHyperService::new(service)).into_owned();
+        if let Err(error) = watcher.watch(connection).await {
+            tracing::debug!(%origin, %error, "a connection ended");
+        }
+    }
+}

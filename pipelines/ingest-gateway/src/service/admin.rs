@@ -1,0 +1,142 @@
+//! Opening and changing listings.
+
+use order_model::{Command, CommandId, Currency, ListingChange, ListingCommand, ListingSettings, Seed, Sku};
+
+use super::Service;
+use super::place::is_key;
+use super::refusal::{Refusal, written};
+use crate::identity::Identity;
+
+/// A sale as it is asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SaleAsk {
+    /// What it is sold in.
+    pub currency: Currency,
+    /// Its listings.
+    pub listings: Vec<ListingAsk>,
+}
+
+/// A listing as it is asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListingAsk {
+    /// What is sold.
+    pub sku: Sku,
+    /// Units it opens with; one that is open keeps what it has.
+    pub stock: u32,
+    /// The rest.
+    pub settings: ListingSettings,
+}
+
+/// One word about a listing that exists.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ListingWord {
+    /// Add units, or take free ones away.
+    Restock(i64),
+    /// Refuse orders until resumed.
+    Pause,
+    /// End a pause.
+    Resume,
+    /// Refuse orders for good.
+    Close,
+    /// End the window of its draw.
+    Reveal(Seed),
+}
+
+/// What was written about a listing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Written {
+    /// The listing.
+    pub sku: Sku,
+    /// `open`, `change`, `unchanged`, or the word.
+    pub action: &'static str,
+    /// Where it lies; `None` when there was nothing to write.
+    pub place: Option<(u32, u64)>,
+}
+
+impl Service {
+    /// Opens the listings of a sale, or changes them to what is asked for.
+    pub async fn apply_sale(
+        &self,
+        who: &Identity,
+        ask: SaleAsk,
+        key: Option<&str>,
+    ) -> Result<Vec<Written>, Refusal> {
+        check(who, key)?;
+        let (mut plan, mut commands) = (Vec::new(), Vec::new());
+        for listing in ask.listings {
+            let ListingAsk { sku, stock, settings } = listing;
+            let current = self.board().listing(&sku);
+            let (action, change) = match current {
+                None => {
+                    let (settings, stock) = (Box::new(settings), i64::from(stock));
+                    ("open", Some(ListingChange::Open { settings, stock }))
+                }
+                Some(current) if *current.settings == settings => ("unchanged", None),
+                Some(_) => ("change", Some(ListingChange::Change(Box::new(settings)))),
+            };
+            plan.push((sku, action, change.is_some()));
+            if let Some(change) = change {
+                let id = self.command_id(who, key, action, &sku)?;
+                commands.push(Command::Listing(ListingCommand { id, sku, change }));
+            }
+        }
+        let outcomes = if commands.is_empty() { Vec::new() } else { self.door().submit_all(commands).await };
+        let mut outcomes = outcomes.into_iter();
+        let mut done = Vec::with_capacity(plan.len());
+        for (sku, action, is_written) in plan {
+            let outcome = if is_written { outcomes.next() } else { None };
+            done.push(Written { sku, action, place: outcome.map(written).transpose()? });
+        }
+        Ok(done)
+    }
+
+    /// Says one word about a listing that exists.
+    pub async fn tell_listing(
+        &self,
+        who: &Identity,
+        sku: Sku,
+        word: ListingWord,
+        key: Option<&str>,
+    ) -> Result<Written, Refusal> {
+        check(who, key)?;
+        self.listing(&sku)?;
+        let (action, change) = match word {
+            ListingWord::Restock(delta) => ("restock", ListingChange::Restock { delta }),
+            ListingWord::Pause => ("pause", ListingChange::Pause),
+            ListingWord::Resume => ("resume", ListingChange::Resume),
+            ListingWord::Close => ("close", ListingChange::Close),
+            ListingWord::Reveal(seed) => ("reveal", ListingChange::Reveal { seed }),
+        };
+        let id = self.command_id(who, key, action, &sku)?;
+        let command = Command::Listing(ListingCommand { id, sku, change });
+        let place = Some(written(self.door().submit(command).await)?);
+        Ok(Written { sku, action, place })
+    }
+
+    /// The same key gives the same id, so that a repeat changes nothing.
+    fn command_id(
+        &self,
+        who: &Identity,
+        key: Option<&str>,
+        action: &str,
+        sku: &Sku,
+    ) -> Result<CommandId, Refusal> {
+        let Some(key) = key else {
+            let mut bytes = [0; 16];
+            getrandom::fill(&mut bytes).map_err(|_| Refusal::Overloaded)?;
+            return Ok(CommandId(bytes));
+        };
+        let subject = [action.as_bytes(), b" ", sku.as_bytes()].concat();
+        Ok(self.parts.secret.command_id(who.customer, key, &subject).into())
+    }
+}
+
+fn check(who: &Identity, key: Option<&str>) -> Result<(), Refusal> {
+    if !who.roles.admin {
+        return Err(Refusal::RoleNeeded("admin"));
+    }
+    if key.is_some_and(|key| !is_key(key)) {
+        return Err(Refusal::KeyInvalid);
+    }
+    Ok(())
+}

@@ -1,0 +1,193 @@
+//! Why something was not done.
+
+use order_model::RejectReason;
+
+use crate::board::ReadAt;
+use crate::door::Outcome;
+use crate::identity::BadToken;
+use crate::limits::{IDEMPOTENCY_KEY_BYTES_MAX, RETRY_AFTER_SECONDS};
+
+/// Why something was not done.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Refusal {
+    /// Nobody said who they are.
+    #[error("say who you are: send a token as `Authorization: Bearer TOKEN`")]
+    NotIdentified,
+    /// The token says nothing.
+    #[error("{0}")]
+    BadToken(#[from] BadToken),
+    /// They may not order yet.
+    #[error("confirm your address first: only verified customers order")]
+    NotVerified,
+    /// They have not the role for it.
+    #[error("this needs the role `{0}`")]
+    RoleNeeded(&'static str),
+    /// The waiting room has not let them in.
+    #[error("{0}")]
+    NotAdmitted(String),
+    /// The ledger would refuse it, or has refused it, and nothing was written now.
+    #[error("{}", detail(*reason))]
+    Rejected {
+        /// Why.
+        reason: RejectReason,
+        /// The decisions that say so, where it rests on decisions.
+        read_at: Option<ReadAt>,
+    },
+    /// No currency was named, and no listing names one.
+    #[error("name a currency: none of the listings is known")]
+    CurrencyNeeded,
+    /// The idempotency key is none.
+    #[error("an Idempotency-Key has 1 to {IDEMPOTENCY_KEY_BYTES_MAX} visible ASCII characters")]
+    KeyInvalid,
+    /// They ask too often.
+    #[error("too many requests; ask again in {retry_after_seconds} s")]
+    TooOften {
+        /// When to ask again.
+        retry_after_seconds: u64,
+    },
+    /// Too much is in hand here.
+    #[error("too many requests are in hand; nothing was written, ask again")]
+    Overloaded,
+    /// The log does not answer.
+    #[error("the log does not answer; nothing was written, ask again")]
+    LogAway,
+    /// It was sent to the log, which did not answer in time.
+    #[error(
+        "the log did not answer in time: the request may have been taken or not; ask again with the same key or id, and it is settled"
+    )]
+    OutcomeUnknown,
+    /// It cannot be written.
+    #[error("the command cannot be written: no key of this gateway signs it now")]
+    Unwritable,
+    /// No such order, or none of theirs.
+    #[error("there is no such order of yours that was decided and is remembered here")]
+    OrderUnknown,
+    /// No such listing.
+    #[error("there is no such listing")]
+    ListingUnknown,
+    /// No such sale.
+    #[error("there is no such sale")]
+    SaleUnknown,
+    /// Too many look at the same order.
+    #[error("the order has as many readers as it may have")]
+    TooManyReaders,
+    /// What was asked for makes no sense.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+/// What kind of refusal it is; each transport has its own numbers for these.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Code {
+    /// Who are you?
+    Unauthenticated,
+    /// You may not.
+    Forbidden,
+    /// There is none.
+    NotFound,
+    /// The request is malformed.
+    Malformed,
+    /// The request is well-formed and cannot be had.
+    Unprocessable,
+    /// As things stand, it cannot be had.
+    Conflict,
+    /// Too often.
+    TooMany,
+    /// Not now.
+    Unavailable,
+    /// Nobody knows whether it was done.
+    Unknown,
+    /// Our fault.
+    Internal,
+}
+
+impl Refusal {
+    /// The stable name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NotIdentified => "not_identified",
+            Self::BadToken(BadToken::Unknown) => "token_unknown",
+            Self::BadToken(BadToken::Expired) => "token_expired",
+            Self::NotVerified => "not_verified",
+            Self::RoleNeeded(_) => "role_needed",
+            Self::NotAdmitted(_) => "not_admitted",
+            Self::Rejected { reason, .. } => reason.name(),
+            Self::CurrencyNeeded => "currency_needed",
+            Self::KeyInvalid => "idempotency_key_invalid",
+            Self::TooOften { .. } => "too_often",
+            Self::Overloaded => "overloaded",
+            Self::LogAway => "log_away",
+            Self::OutcomeUnknown => "outcome_unknown",
+            Self::Unwritable => "unwritable",
+            Self::OrderUnknown => "no_such_order",
+            Self::ListingUnknown => "no_such_listing",
+            Self::SaleUnknown => "no_such_sale",
+            Self::TooManyReaders => "too_many_readers",
+            Self::Invalid(_) => "invalid",
+        }
+    }
+
+    /// What kind it is.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::NotIdentified | Self::BadToken(_) => Code::Unauthenticated,
+            Self::NotVerified | Self::RoleNeeded(_) | Self::NotAdmitted(_) => Code::Forbidden,
+            Self::Rejected { reason, .. } => match reason {
+                RejectReason::ListingClosed | RejectReason::StockShort | RejectReason::OrderEnded => {
+                    Code::Conflict
+                }
+                _ => Code::Unprocessable,
+            },
+            Self::CurrencyNeeded | Self::Invalid(_) => Code::Unprocessable,
+            Self::KeyInvalid => Code::Malformed,
+            Self::TooOften { .. } => Code::TooMany,
+            Self::Overloaded | Self::LogAway | Self::TooManyReaders => Code::Unavailable,
+            Self::OutcomeUnknown => Code::Unknown,
+            Self::Unwritable => Code::Internal,
+            Self::OrderUnknown | Self::ListingUnknown | Self::SaleUnknown => Code::NotFound,
+        }
+    }
+
+    /// When to ask again, in seconds, where that may help.
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        match self {
+            Self::TooOften { retry_after_seconds } => Some(*retry_after_seconds),
+            Self::Overloaded | Self::LogAway | Self::OutcomeUnknown | Self::TooManyReaders => {
+                Some(RETRY_AFTER_SECONDS)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Where it was written, or why it is not known to be.
+pub(super) fn written(outcome: Outcome) -> Result<(u32, u64), Refusal> {
+    match outcome {
+        Outcome::Accepted { partition, offset } => Ok((partition, offset)),
+        Outcome::Unknown => Err(Refusal::OutcomeUnknown),
+        Outcome::Full => Err(Refusal::Overloaded),
+        Outcome::Away => Err(Refusal::LogAway),
+        Outcome::Unwritable => Err(Refusal::Unwritable),
+    }
+}
+
+/// A reject in words, for people.
+fn detail(reason: RejectReason) -> String {
+    let words = match reason {
+        RejectReason::OrderIdReused => {
+            "the order id, or the Idempotency-Key, was used before for another order"
+        }
+        RejectReason::NoLines => "the order has no lines",
+        RejectReason::TooManyLines => "the order has too many lines",
+        RejectReason::QuantityNotPositive => "a quantity is zero or negative",
+        RejectReason::QuantityTooLarge => "a quantity is too large",
+        RejectReason::SkuRepeated => "a SKU stands in two lines",
+        RejectReason::ListingUnknown => "a SKU is not listed",
+        RejectReason::ListingClosed => "a listing is closed",
+        RejectReason::StockShort => "a listing is sold out, and has no waitlist",
+        RejectReason::OrderEnded => "the order has come to its end, or is paid for",
+        RejectReason::CustomerDiffers => "the order is somebody else's",
+        other => return other.name().replace('_', " "),
+    };
+    words.to_owned()
+}

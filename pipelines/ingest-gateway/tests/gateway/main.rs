@@ -1,0 +1,9 @@
+//! The gateway over a log in memory, with a real listener.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod faults;
+mod orders;
+mod protection;
+mod sales;
+mod shop;
+mod streams;
