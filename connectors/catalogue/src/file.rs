@@ -59,13 +59,17 @@ struct File {
 pub fn parse_catalogue(text: &str) -> Result<Vec<Product>, CatalogueFileError> {
     let source = Source(text);
     if text.len() > FILE_BYTES_MAX {
-        return Err(source.error(0, format!("the file has {} bytes, the most is {FILE_BYTES_MAX}", text.len())));
+        return Err(
+            source.error(0, format!("the file has {} bytes, the most is {FILE_BYTES_MAX}", text.len()))
+        );
     }
-    let failed = |error: toml::de::Error| source.error(error.span().map_or(0, |span| span.start), error.message());
+    let failed =
+        |error: toml::de::Error| source.error(error.span().map_or(0, |span| span.start), error.message());
     let root = DeTable::parse(text).map_err(failed)?;
     let root = root.get_ref();
     source.only(root, &["product"])?;
-    let tables: Vec<_> = root.get("product").and_then(|value| value.get_ref().as_array()).into_iter().flatten().collect();
+    let tables: Vec<_> =
+        root.get("product").and_then(|value| value.get_ref().as_array()).into_iter().flatten().collect();
     for table in tables.iter().filter_map(|value| value.get_ref().as_table()) {
         source.check_keys(table)?;
     }
@@ -78,10 +82,13 @@ pub fn parse_catalogue(text: &str) -> Result<Vec<Product>, CatalogueFileError> {
         let place = |field: &str| {
             let key = field.split('.').next().unwrap_or_default();
             let value = table.get_ref().as_table().and_then(|table| table.get(key));
-            value.map_or(table.span().start, |value| value.span().start)
+            value.map_or_else(|| table.span().start, |value| value.span().start)
         };
         product.check().map_err(|error| {
-            source.error(place(error.field), format!("product {}: `{}`: {}", product.sku, error.field, error.problem))
+            source.error(
+                place(error.field),
+                format!("product {}: `{}`: {}", product.sku, error.field, error.problem),
+            )
         })?;
         if !seen.insert(product.sku) {
             return Err(source.error(place("sku"), format!("product {} stands there twice", product.sku)));

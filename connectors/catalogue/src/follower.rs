@@ -57,7 +57,8 @@ impl CatalogueFollower {
             status: Mutex::default(),
         });
         let followed = Arc::clone(&shared);
-        let thread = std::thread::Builder::new().name("catalogue".to_owned()).spawn(move || followed.run())?;
+        let thread =
+            std::thread::Builder::new().name("catalogue".to_owned()).spawn(move || followed.run())?;
         Ok(Self { shared, thread: Some(thread) })
     }
 

@@ -215,7 +215,11 @@ fn image(image: &Image) -> Checked {
     } else {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
         let is_name = image.source.bytes().all(fits) && !image.source.starts_with('.');
-        must(is_name, field, "an https:// or http:// URL, or a file's name of letters, digits, `.`, `-`, `_`")?;
+        must(
+            is_name,
+            field,
+            "an https:// or http:// URL, or a file's name of letters, digits, `.`, `-`, `_`",
+        )?;
     }
     must(image.alt.len() <= IMAGE_ALT_BYTES_MAX, "images.alt", "longer than can be")?;
     must(!image.alt.chars().any(char::is_control), "images.alt", "has a control character")

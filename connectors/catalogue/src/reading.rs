@@ -175,7 +175,11 @@ impl Reading<'_> {
     }
 
     /// Reads what comes within [`POLL_WAIT`] into the shelf. Says whether anything came.
-    pub(crate) fn step(&mut self, shelf: &mut Shelf, skipped: &mut SkippedRecords) -> Result<bool, ReadError> {
+    pub(crate) fn step(
+        &mut self,
+        shelf: &mut Shelf,
+        skipped: &mut SkippedRecords,
+    ) -> Result<bool, ReadError> {
         let (partition, next_offset) = match self.reader.poll(POLL_WAIT)? {
             Some(Polled::Batch(batch)) => {
                 self.take(&batch, shelf, skipped)?;

@@ -98,7 +98,9 @@ impl Shelf {
         encode_product(&product, &mut encoded);
         let (bytes, version) = (encoded.len(), Version::of(&encoded));
         let before = self.by_sku.get(&product.sku).copied();
-        let old = before.and_then(|slot| self.item(slot)).map_or((0, None), |item| (item.bytes, Some(item.version)));
+        let old = before
+            .and_then(|slot| self.item(slot))
+            .map_or((0, None), |item| (item.bytes, Some(item.version)));
         if old.1 == Some(version) {
             return Ok(false);
         }

@@ -30,9 +30,7 @@ pub(crate) fn query_words(text: &str) -> Vec<String> {
 /// The text with its umlauts spelled out, if it has any: `ö` is found as `o` anyway, and as `oe` by this.
 pub(crate) fn spelled_out(text: &str) -> Option<String> {
     let has_any = text.contains(['ä', 'ö', 'ü', 'Ä', 'Ö', 'Ü']);
-    has_any.then(|| {
-        text.replace(['ä', 'Ä'], "ae").replace(['ö', 'Ö'], "oe").replace(['ü', 'Ü'], "ue")
-    })
+    has_any.then(|| text.replace(['ä', 'Ä'], "ae").replace(['ö', 'Ö'], "oe").replace(['ü', 'Ü'], "ue"))
 }
 
 /// How many letters may be wrong in a word, a swap of neighbours counting as one.

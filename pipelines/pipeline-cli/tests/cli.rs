@@ -90,9 +90,55 @@ fn a_plan_writes_nothing() {
     assert!(place.run(&["log", "read", "orders", "-o", "ndjson"]).expect(ExitCode::Ok).rows().is_empty());
 }
 
+/// The demo's catalogue is the example: it is written once, found, changed by what differs, and pruned.
+#[test]
+fn a_catalogue_is_applied_searched_and_shown() {
+    let place = with_topics();
+    let demo = fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../connectors/catalogue/demo/catalogue.toml"
+    ));
+    let demo = demo.unwrap();
+    let rows = |arguments: &[&str]| {
+        let run = place.run(&[&["catalogue"], arguments, &["-o", "ndjson"]].concat());
+        run.expect(ExitCode::Ok).rows()
+    };
+    let apply = |text: &str, more: &[&str]| {
+        fs::write(place.path().join("wares.toml"), text).unwrap();
+        let applied = rows(&[&["apply", "wares.toml"], more].concat());
+        applied.iter().map(|row| row["action"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(apply(&demo, &["--plan-only"]), vec!["add"; 21]);
+    assert!(rows(&["list"]).is_empty(), "a plan writes nothing");
+    assert_eq!(apply(&demo, &[]), vec!["add"; 21]);
+    assert!(apply(&demo, &[]).is_empty(), "a second time nothing is written");
+
+    let skus = |arguments: &[&str]| {
+        let listed = rows(&[&["list"], arguments].concat());
+        listed.iter().map(|row| row["sku"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(skus(&["--query", "kopfhoerer weiss"]), ["headphones-white"]);
+    assert_eq!(skus(&["--category", "Sport/Shoes", "--attribute", "Size=42"]), ["sneaker-42"]);
+    assert_eq!(skus(&["--brand", "Klak", "--limit", "1"]), ["keyboard"]);
+    let shown =
+        place.run(&["catalogue", "show", "mouse", "--locale", "de-AT", "-o", "json"]).expect(ExitCode::Ok);
+    let shown: Value = serde_json::from_str(&shown.stdout).unwrap();
+    assert_eq!(shown["title"], "Kabellose Maus Pebble");
+
+    let only = "[[product]]\nsku = \"mouse\"\ntitle = \"Mouse\"\n";
+    assert_eq!(apply(only, &[]), ["change"]);
+    assert_eq!(apply(only, &["--prune"]), vec!["remove"; 20]);
+    assert_eq!(skus(&[]), ["mouse"]);
+    let rows = place.run(&["log", "read", "catalogue", "-o", "ndjson"]).expect(ExitCode::Ok).rows();
+    assert_eq!(rows.len(), 42);
+    assert!(rows.iter().all(|row| row["type"] == "product"), "{rows:#?}");
+    assert!(rows[41]["product"].is_null() && rows[0]["product"]["title"] == "Orbit X game console");
+}
+
 #[test]
 fn exit_codes_tell_failures_apart() {
     let place = with_topics();
+    fs::write(place.path().join("wares.toml"), "[[product]]\nsku = \"a\"\ntitel = \"A\"").unwrap();
     fs::write(place.path().join("bad.toml"), "[sale]\nnam = \"x\"").unwrap();
     let order = "00000000-0000-0000-0000-000000000001";
     for (arguments, code, text) in [
@@ -102,6 +148,14 @@ fn exit_codes_tell_failures_apart() {
             "bad.toml:2: there is no key `nam` here; did you mean `name`?",
         ),
         (&["sale", "apply", "none.toml"], ExitCode::Usage, "none.toml"),
+        (
+            &["catalogue", "apply", "wares.toml"],
+            ExitCode::Usage,
+            "wares.toml:3: there is no key `titel` here; did you mean `title`?",
+        ),
+        (&["catalogue", "apply", "none.toml"], ExitCode::Usage, "none.toml"),
+        (&["catalogue", "show", "mouse"], ExitCode::NotFound, "next: pipeline catalogue list"),
+        (&["catalogue", "list", "--attribute", "red"], ExitCode::Usage, "not NAME=VALUE"),
         (&["sale", "show", "friday"], ExitCode::NotFound, "find the sale \"friday\""),
         (&["sale", "close", "friday"], ExitCode::NotFound, "next: pipeline sale show"),
         (&["order", "show", order], ExitCode::NotFound, order),

@@ -113,6 +113,9 @@ fn every_golden_file_has_a_sample() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let stem = name.rsplit_once('.').unwrap().0;
         // Products are read and written by the crate `catalogue`, and so are their bytes.
-        assert!(stem.starts_with("product.") || known.iter().any(|case| case == stem), "{name} belongs to no sample");
+        assert!(
+            stem.starts_with("product.") || known.iter().any(|case| case == stem),
+            "{name} belongs to no sample"
+        );
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use catalogue::limits::{FILE_BYTES_MAX, PAGE_SIZE_MAX};
 use catalogue::{
-    Action, Catalogue, CatalogueTopic, Dimension, Facet, Item, Planned, Product, Query, Shelf, ShelfLimits,
-    changes, parse_catalogue, plan, try_on,
+    Action, Catalogue, CatalogueTopic, Dimension, Facet, Item, Planned, Product, Query, ReadError, Shelf,
+    ShelfLimits, WriteError, changes, parse_catalogue, plan, try_on,
 };
 use clap::Subcommand;
 use order_log::Log;
@@ -177,7 +177,14 @@ fn topic(context: &Context, log: Arc<dyn Log>) -> Result<CatalogueTopic> {
 /// What is on the topic now; says what had to be passed over.
 fn load(topic: &CatalogueTopic) -> Result<(Shelf, Catalogue)> {
     let read = || format!("read {}", topic.name);
-    let (mut shelf, skipped) = topic.load(Shelf::new(ShelfLimits::default())?).with_context(read)?;
+    // The log's and the registry's own errors stay in the chain, so that exit code and next step are found.
+    let untangle = |error| match error {
+        ReadError::Log(error) => anyhow::Error::from(error),
+        ReadError::Registry { error, .. } => error.into(),
+        ReadError::Shelf(error) => error.into(),
+    };
+    let loaded = topic.load(Shelf::new(ShelfLimits::default())?).map_err(untangle);
+    let (mut shelf, skipped) = loaded.with_context(read)?;
     for skipped in &skipped.latest {
         warning(format!(
             "{}, partition {}, offset {}: {}",
@@ -214,7 +221,11 @@ fn apply(context: &Context, file: &Path, plan_only: bool, prune: bool) -> Result
         note("the catalogue is as the file says");
         return Ok(ExitCode::Ok);
     }
-    topic.write(&changes).with_context(|| format!("write to {}", topic.name))?;
+    let written = topic.write(&changes).map_err(|error| match error {
+        WriteError::Log(error) => anyhow::Error::from(error),
+        error => error.into(),
+    });
+    written.with_context(|| format!("write to {}", topic.name))?;
     note(format!("wrote {} changes to {}", changes.len(), topic.name));
     Ok(ExitCode::Ok)
 }
@@ -265,7 +276,8 @@ fn list(context: &Context, listing: &Listing) -> Result<ExitCode> {
 }
 
 fn filters(listing: &Listing) -> Result<Vec<Facet>> {
-    let facet = |dimension: &Dimension, value: &str| Facet { dimension: dimension.clone(), value: value.to_owned() };
+    let facet =
+        |dimension: &Dimension, value: &str| Facet { dimension: dimension.clone(), value: value.to_owned() };
     let mut filters = Vec::new();
     for (dimension, values) in [
         (Dimension::Category, &listing.category),
