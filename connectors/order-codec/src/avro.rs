@@ -263,10 +263,7 @@ impl<'a> Cursor<'a> {
 
 /// Reads a value that takes all of `bytes`.
 #[inline]
-pub fn whole<'a, T>(
-    bytes: &'a [u8],
-    read: impl FnOnce(&mut Cursor<'a>) -> Read<T>,
-) -> Result<T, BadRecord> {
+pub fn whole<'a, T>(bytes: &'a [u8], read: impl FnOnce(&mut Cursor<'a>) -> Read<T>) -> Result<T, BadRecord> {
     let mut cursor = Cursor::new(bytes);
     let value = read(&mut cursor)?;
     match cursor.left() {

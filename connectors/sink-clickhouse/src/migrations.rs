@@ -38,6 +38,7 @@ migrations! {
     3, "0003_rollups";
     4, "0004_answers";
     5, "0005_consistent";
+    6, "0006_draws";
 }
 
 const BOOK: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (version UInt32, name String, checksum String, \

@@ -306,7 +306,7 @@ impl Ledger {
             let counted = self
                 .shelf
                 .find(&line.sku)
-                .map(|(_, listing)| (listing.free, listing.held, listing.sold, listing.queue.len()));
+                .map(|(_, listing)| (listing.free, listing.held, listing.sold, listing.waiting()));
             shared.found(law, at, || {
                 format!(
                     "{} of {} reports {:?}, counted are {counted:?} (free, held, sold, waiting)",

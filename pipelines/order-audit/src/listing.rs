@@ -44,7 +44,7 @@ impl Ledger {
             },
         };
         shared.found(law, at, || {
-            let counted = self.shelf.listing(slot).map(|l| (l.free, l.held, l.sold, l.queue.len()));
+            let counted = self.shelf.listing(slot).map(|l| (l.free, l.held, l.sold, l.waiting()));
             format!(
                 "{} of {} reports {:?}, counted are {counted:?}",
                 event.kind.name(),

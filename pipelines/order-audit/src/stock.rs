@@ -76,10 +76,14 @@ impl Listing {
             || settings.draw != self.settings.draw
     }
 
+    /// How many orders wait, those in a draw among them.
+    pub(crate) fn waiting(&self) -> usize {
+        self.queue.len() + self.draw.as_ref().map_or(0, Draw::len)
+    }
+
     /// Whether a reported stock is this one.
     pub(crate) fn agrees(&self, stock: &Stock) -> bool {
-        let in_draw = self.draw.as_ref().map_or(0, Draw::len);
-        let waiting = i64::try_from(self.queue.len() + in_draw).unwrap_or(i64::MAX);
+        let waiting = i64::try_from(self.waiting()).unwrap_or(i64::MAX);
         i64::from(stock.free) == self.free
             && i64::from(stock.held) == self.held
             && i64::from(stock.sold) == self.sold

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use order_model::limits::{DRAW_ENTRIES_MAX, DRAW_ORDERED_PER_COMMAND_MAX};
+use order_model::limits::DRAW_ORDERED_PER_COMMAND_MAX;
 use order_model::{Commitment, Line, LineState, OrderEventKind, OrderId, RejectReason, Seed};
 
 use crate::effects::{Outcome, Turn};
@@ -119,7 +119,7 @@ impl Ledger {
         listing: ListingIndex,
     ) -> Outcome {
         let draw = self.listings.get(listing).draw.as_deref();
-        if draw.is_some_and(|draw| draw.len() >= DRAW_ENTRIES_MAX) {
+        if draw.is_some_and(|draw| draw.len() >= self.shape.draw_entries_max) {
             return self.reject(turn, order, lines, RejectReason::DrawFull);
         }
         let is_open = draw.is_some_and(Draw::is_open);

@@ -1,7 +1,9 @@
 //! The ledger itself: its state, and the way a record takes through it.
 
 use hashbrown::HashTable;
-use order_model::limits::{HOUSEKEEPING_PER_COMMAND_MAX, PARTITIONS_MAX, REMEMBERED_ORDERS_MAX};
+use order_model::limits::{
+    DRAW_ENTRIES_MAX, HOUSEKEEPING_PER_COMMAND_MAX, PARTITIONS_MAX, REMEMBERED_ORDERS_MAX,
+};
 use order_model::{
     Cancel, Command, CustomerId, Event, Offset, OrderEvent, Partition, Position, Relay, RelayBody, Sequence,
     Settle, Sku, TimeMs,
@@ -29,6 +31,8 @@ pub struct Shape {
     pub partitions: u32,
     /// Most orders and parts it remembers at once; [`REMEMBERED_ORDERS_MAX`] unless a test wants less.
     pub remembered_orders_max: usize,
+    /// Most orders of one draw; [`DRAW_ENTRIES_MAX`] unless a test wants less.
+    pub draw_entries_max: usize,
 }
 
 impl Shape {
@@ -41,7 +45,12 @@ impl Shape {
             partition.0 < partitions && partitions <= PARTITIONS_MAX,
             "no partition {partition} of {partitions}"
         );
-        Self { partition, partitions, remembered_orders_max: REMEMBERED_ORDERS_MAX }
+        Self {
+            partition,
+            partitions,
+            remembered_orders_max: REMEMBERED_ORDERS_MAX,
+            draw_entries_max: DRAW_ENTRIES_MAX,
+        }
     }
 }
 

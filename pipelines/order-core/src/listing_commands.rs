@@ -3,7 +3,7 @@
 use order_model::limits::{CHANGES_MAX, LISTING_STOCK_MAX, LISTINGS_MAX};
 use order_model::{
     Command, Event, ListingChange, ListingCommand, ListingEvent, ListingEventKind, ListingSettings,
-    RejectReason, Stock, TimeMs,
+    RejectReason, Seed, Stock, TimeMs,
 };
 
 use crate::draw::is_seed_of;
@@ -167,17 +167,24 @@ fn refuse_change(listing: &Listing, change: &ListingChange) -> Result<(), Reject
             units(listing.free_units(), *delta)?;
             units(listing.total(), *delta)?;
         }
-        ListingChange::Reveal { seed } => match (&listing.settings.draw, &listing.draw) {
-            (Some(commitment), Some(draw)) if draw.is_open() => {
-                if !is_seed_of(commitment, seed) {
-                    return Err(RejectReason::SeedDiffers);
-                }
-            }
-            _ => return Err(RejectReason::DrawNotOpen),
-        },
         _ => {}
     }
-    if listing.changes.len() >= CHANGES_MAX { Err(RejectReason::TooManyChanges) } else { Ok(()) }
+    if listing.changes.len() >= CHANGES_MAX {
+        return Err(RejectReason::TooManyChanges);
+    }
+    match change {
+        ListingChange::Reveal { seed } => refuse_reveal(listing, seed),
+        _ => Ok(()),
+    }
+}
+
+fn refuse_reveal(listing: &Listing, seed: &Seed) -> Result<(), RejectReason> {
+    match (&listing.settings.draw, &listing.draw) {
+        (Some(commitment), Some(draw)) if draw.is_open() => {
+            if is_seed_of(commitment, seed) { Ok(()) } else { Err(RejectReason::SeedDiffers) }
+        }
+        _ => Err(RejectReason::DrawNotOpen),
+    }
 }
 
 /// `have + delta` units, within the limits.

@@ -5,11 +5,11 @@ use order_codec::{
     encode_command, encode_decision, schemas,
 };
 use order_model::{
-    Cancel, Command, CommandId, Commitment, Currency, CustomerCommand, CustomerEvent, CustomerId, DecidedLine, Decision,
-    Event, Extend, Line, LineState, ListingChange, ListingCommand, ListingEvent, ListingEventKind,
-    ListingSettings, Offset, OrderEvent, OrderEventKind, OrderId, Partition, PaymentId, PaymentResult, Place,
-    PriceStep, RejectReason, Relay, RelayBody, RelayLine, RelayLines, RelayNumber, Reserve, ReserveAnswer,
-    Seed, Sequence, Settle, Sku, Stock, TimeMs,
+    Cancel, Command, CommandId, Commitment, Currency, CustomerCommand, CustomerEvent, CustomerId,
+    DecidedLine, Decision, Event, Extend, Line, LineState, ListingChange, ListingCommand, ListingEvent,
+    ListingEventKind, ListingSettings, Offset, OrderEvent, OrderEventKind, OrderId, Partition, PaymentId,
+    PaymentResult, Place, PriceStep, RejectReason, Relay, RelayBody, RelayLine, RelayLines, RelayNumber,
+    Reserve, ReserveAnswer, Seed, Sequence, Settle, Sku, Stock, TimeMs,
 };
 use proptest::array::uniform16;
 use proptest::collection::vec;
@@ -281,7 +281,10 @@ fn beyond_the_end_of_time() {
     decision.time = TimeMs(u64::MAX);
     let mut bytes = Vec::new();
     encode_decision(Version::V1, &decision, &mut bytes);
-    assert_eq!(decode_decision(Version::V1, &bytes).map(|read| read.time), Ok(TimeMs(i64::MAX.unsigned_abs())));
+    assert_eq!(
+        decode_decision(Version::V1, &bytes).map(|read| read.time),
+        Ok(TimeMs(i64::MAX.unsigned_abs()))
+    );
 }
 
 fn place_with(lines: usize) -> Vec<u8> {
@@ -340,6 +343,10 @@ fn values_that_cannot_be() {
     for (field, at, byte, problem) in places {
         let mut bytes = good.clone();
         bytes[at] = byte;
-        assert_eq!(decode_command(Version::V1, &bytes), Err(BadRecord::FieldInvalid { field, problem }), "{field}");
+        assert_eq!(
+            decode_command(Version::V1, &bytes),
+            Err(BadRecord::FieldInvalid { field, problem }),
+            "{field}"
+        );
     }
 }

@@ -2,11 +2,11 @@
 
 use order_codec::{DeadLetter, DeadLetterReason, Stage};
 use order_model::{
-    Cancel, Command, CommandId, Commitment, Currency, CustomerCommand, CustomerEvent, CustomerId, DecidedLine,
-    DecidedLines, Decision, Event, Extend, Line, LineState, Lines, ListingChange, ListingCommand,
-    ListingEvent, ListingEventKind, ListingSettings, Offset, OrderEvent, OrderEventKind, OrderId, Partition,
-    PaymentId, PaymentResult, Place, PriceStep, RejectReason, Relay, RelayBody, RelayLine, RelayLines,
-    RelayNumber, Reserve, ReserveAnswer, Seed, Sequence, Settle, Sku, Stock, TimeMs,
+    Cancel, Command, CommandId, Commitment, Currency, CustomerCommand, CustomerEvent, CustomerId,
+    DecidedLine, DecidedLines, Decision, Event, Extend, Line, LineState, Lines, ListingChange,
+    ListingCommand, ListingEvent, ListingEventKind, ListingSettings, Offset, OrderEvent, OrderEventKind,
+    OrderId, Partition, PaymentId, PaymentResult, Place, PriceStep, RejectReason, Relay, RelayBody,
+    RelayLine, RelayLines, RelayNumber, Reserve, ReserveAnswer, Seed, Sequence, Settle, Sku, Stock, TimeMs,
 };
 
 pub(crate) fn sku(text: &str) -> Sku {

@@ -5,6 +5,7 @@
 mod closing;
 mod customers;
 mod determinism;
+mod draws;
 mod full;
 mod holds;
 mod identity;

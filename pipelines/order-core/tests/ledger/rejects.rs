@@ -9,7 +9,7 @@ use order_model::{
     RejectReason as R, TimeMs,
 };
 
-use crate::support::{Said, Sale, place, settings, sku};
+use crate::support::{Said, Sale, place, seed, settings, sku};
 
 type Provoke = fn(&mut Sale) -> Said;
 
@@ -33,7 +33,7 @@ const fn row(reason: R, alone: Provoke, with_next: Next) -> Row {
 
 use Next::{Both, Never};
 
-static TABLE: LazyLock<[Row; 30]> = LazyLock::new(|| {
+static TABLE: LazyLock<[Row; 35]> = LazyLock::new(|| {
     [
         // Placing: the order as a whole.
         row(
@@ -101,10 +101,12 @@ static TABLE: LazyLock<[Row; 30]> = LazyLock::new(|| {
         row(
             R::LimitPerCustomer,
             |s| s.place("n", "bob", [("limited", 2)]),
-            Both(|s| {
-                s.restock("limited", -5);
-                s.place("n", "bob", [("limited", 2)])
-            }),
+            Both(|s| s.place("n", "bob", [("A", 1), ("drawn", 11)])),
+        ),
+        row(
+            R::DrawOnlyAlone,
+            |s| s.place("n", "bob", [("A", 1), ("drawn", 1)]),
+            Both(|s| s.place("n", "bob", [("A", 99), ("drawn", 1)])),
         ),
         // Placing: shortage, over all lines.
         row(
@@ -115,6 +117,22 @@ static TABLE: LazyLock<[Row; 30]> = LazyLock::new(|| {
         row(
             R::WaitlistFull,
             |s| s.place("n", "bob", [("crowded", 1)]),
+            Never("nobody is let into a draw and waits"),
+        ),
+        row(
+            R::DrawFull,
+            |s| {
+                enter_two(s);
+                s.place("n", "bob", [("drawn", 1)])
+            },
+            Never("who is not let in is not drawn"),
+        ),
+        row(
+            R::NotDrawn,
+            |s| {
+                enter_two(s);
+                s.reveal("drawn").split_off(2)
+            },
             Never("the next is about another command"),
         ),
         // Commands about an order.
@@ -179,6 +197,16 @@ static TABLE: LazyLock<[Row; 30]> = LazyLock::new(|| {
                 fill_blocks(s);
                 s.block("bob", true)
             },
+            Never("the next is about another command"),
+        ),
+        row(
+            R::DrawNotOpen,
+            |s| s.reveal("A"),
+            Both(|s| s.listing("A", ListingChange::Reveal { seed: seed("drawn") })),
+        ),
+        row(
+            R::SeedDiffers,
+            |s| s.listing("drawn", ListingChange::Reveal { seed: seed("A") }),
             Never("it is the last"),
         ),
     ]
@@ -186,7 +214,11 @@ static TABLE: LazyLock<[Row; 30]> = LazyLock::new(|| {
 
 /// The stage all rows are played on.
 fn stage() -> Sale {
-    let mut sale = Sale::shaped(1, |shape| shape.remembered_orders_max = 20).unaudited();
+    let mut sale = Sale::shaped(1, |shape| {
+        shape.remembered_orders_max = 20;
+        shape.draw_entries_max = 2;
+    })
+    .unaudited();
     sale.list("A", 5, |_| {});
     sale.list("B", 5, |_| {});
     sale.list("closed", 5, |_| {});
@@ -195,6 +227,7 @@ fn stage() -> Sale {
     sale.list("paused", 5, |_| {});
     sale.list("limited", 5, |settings| settings.limit_per_customer = 1);
     sale.list("gone", 0, |_| {});
+    sale.list_drawn("drawn", 1, 0);
     sale.list("crowded", 0, |settings| settings.waitlist_max = 1);
     sale.listing("closed", ListingChange::Close);
     sale.listing("closed-soon", ListingChange::Close);
@@ -205,6 +238,11 @@ fn stage() -> Sale {
     assert_eq!(sale.capture("paid", "A", "first", 100), ["paid paid"]);
     assert_eq!(sale.place("waits", "alice", [("crowded", 1)]), ["waits waiting"]);
     sale
+}
+
+fn enter_two(sale: &mut Sale) {
+    sale.place("e1", "alice", [("drawn", 1)]);
+    sale.place("e2", "alice", [("drawn", 1)]);
 }
 
 fn many_lines(sale: &mut Sale, quantity: i32) -> Said {

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, VecDeque};
 use order_audit::Auditor;
 use order_core::{Effects, Ledger, Outcome, Shape};
 use order_model::{
-    Cancel, Command, CommandId, Currency, CustomerCommand, CustomerId, Decision, Event, Extend, Line,
+    Cancel, Command, CommandId, Commitment, Currency, CustomerCommand, CustomerId, Decision, Event, Extend, Line,
     LineState, ListingChange, ListingCommand, ListingSettings, Offset, OrderEvent, OrderId, Partition,
-    PaymentId, PaymentResult, Place, Position, PriceStep, Relay, Settle, Sku, Stock, TimeMs, partition_of,
+    PaymentId, PaymentResult, Place, Position, PriceStep, Relay, Seed, Settle, Sku, Stock, TimeMs, partition_of,
 };
 
 /// The hold of the usual settings.
@@ -93,6 +93,19 @@ impl Sale {
         let id = CommandId::from(self.next_command);
         self.next_command += 1;
         self.send(listing_command(id, sku, change))
+    }
+
+    /// Opens a drawn listing whose seed is [`seed`], ten units a customer.
+    pub(crate) fn list_drawn(&mut self, sku: &str, stock: i64, waitlist_max: u32) {
+        self.list(sku, stock, |settings| {
+            settings.draw = Some(commitment(sku));
+            settings.limit_per_customer = 10;
+            settings.waitlist_max = waitlist_max;
+        });
+    }
+
+    pub(crate) fn reveal(&mut self, sku: &str) -> Said {
+        self.listing(sku, ListingChange::Reveal { seed: seed(sku) })
     }
 
     pub(crate) fn restock(&mut self, sku: &str, delta: i64) -> Said {
@@ -329,6 +342,24 @@ pub(crate) fn settle(order: &str, name: &str, payment: &str, amount: i64, result
 
 pub(crate) fn extend(order: &str, name: &str, number: u32) -> Command {
     Command::Extend(Extend { order: order_id(order), sku: sku(name), number })
+}
+
+/// The seed of a SKU's draw.
+pub(crate) fn seed(name: &str) -> Seed {
+    let mut seed = [b'#'; 32];
+    seed[..name.len()].copy_from_slice(name.as_bytes());
+    Seed(seed)
+}
+
+pub(crate) fn commitment(name: &str) -> Commitment {
+    Commitment(blake3::hash(&seed(name).0).into())
+}
+
+/// The orders as the draw for a SKU has them.
+pub(crate) fn drawn<'a>(name: &str, orders: &[&'a str]) -> Vec<&'a str> {
+    let mut drawn = orders.to_vec();
+    drawn.sort_by_key(|order| blake3::hash(&[&seed(name).0[..], &order_id(order).0].concat()).to_hex().to_string());
+    drawn
 }
 
 pub(crate) fn sku(name: &str) -> Sku {
