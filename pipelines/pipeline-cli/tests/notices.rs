@@ -1,4 +1,5 @@
 //! People are told: contacts, the sink `push` and its outbox, and what it says about an order. DynamoDB is dynoxide.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
 

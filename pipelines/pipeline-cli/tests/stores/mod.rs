@@ -130,6 +130,7 @@ fn fifty_kills_lose_nothing_and_tell_nobody_twice_and_twenty_planted_differences
 }
 
 /// Each notice that is due by the log was claimed once, and no e-mail came twice.
+#[expect(clippy::print_stdout, reason = "the figures of the test")]
 fn told_once(
     ground: &Ground,
     runtime: &tokio::runtime::Runtime,

@@ -47,6 +47,8 @@ pub(super) struct Counted {
     pub(super) due: usize,
     /// Claims, each of another order, event or channel.
     pub(super) claimed: usize,
+    /// Of them, holds of 1.5 s that were claimed while they lasted.
+    pub(super) holds: usize,
     /// Not claimed, since they were pointless before they could be.
     pub(super) pointless: usize,
     /// By channel and state.
@@ -148,6 +150,7 @@ impl People {
                 counted.pointless += 1;
                 continue;
             };
+            counted.holds += usize::from(due.kind == NoticeKind::Held);
             let Slot::Channel(channel) = key.slot else { panic!("{key}") };
             *counted.states.entry((channel.name(), claim.state.clone())).or_default() += 1;
             let arrived = match channel {

@@ -197,8 +197,7 @@ fn changed(known: Contact, addresses: Vec<Address>, args: &Args) -> Contact {
     kept.retain(|address| !replaced.contains(&address.channel()));
     let added = addresses.into_iter().filter(|address| !args.remove.contains(&address.channel()));
     kept.extend(added);
-    let default = || "en".to_owned();
-    let locale =
-        args.locale.clone().or(Some(locale).filter(|locale| !locale.is_empty())).unwrap_or_else(default);
+    let known = if locale.is_empty() { "en".to_owned() } else { locale };
+    let locale = args.locale.clone().unwrap_or(known);
     Contact { locale, addresses: kept, muted: Vec::new() }
 }
