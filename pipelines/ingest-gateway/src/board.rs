@@ -20,9 +20,9 @@ use std::time::Duration;
 use order_codec::Codec;
 use order_log::{Log, LogError};
 use order_model::{CustomerId, OrderId, Sku};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
-pub use feed::{EventId, OrderNews};
+pub use feed::{EventId, Followed, OrderNews};
 pub use gauge::Pace;
 pub use listings::{Listing, ListingNews, ReadAt};
 pub use orders::Remembered;
@@ -112,11 +112,7 @@ impl Board {
     }
 
     /// Follows an order: what was before, after the event `after`, and what comes. `None`: it has too many readers.
-    pub fn follow(
-        &self,
-        order: OrderId,
-        after: Option<EventId>,
-    ) -> Option<(Vec<Arc<OrderNews>>, mpsc::Receiver<Arc<OrderNews>>)> {
+    pub fn follow(&self, order: OrderId, after: Option<EventId>) -> Option<Followed> {
         self.0.state().orders.follow(order, after)
     }
 

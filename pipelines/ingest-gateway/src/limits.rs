@@ -188,3 +188,7 @@ pub(crate) const PACE_SECONDS: usize = 5;
 pub(crate) const SWEEP_EVERY: Duration = Duration::from_secs(30);
 /// Longest time of a TLS handshake or a PROXY head.
 pub(crate) const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+/// Bytes the system keeps for one connection's reader; it may take twice as many.
+pub(crate) const SEND_BUFFER_BYTES: u32 = 65_536;
+/// Most connections that wait to be accepted.
+pub(crate) const BACKLOG_CONNECTIONS_MAX: u32 = 4_096;

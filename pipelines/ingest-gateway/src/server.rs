@@ -20,13 +20,13 @@ use axum::Router;
 use axum::http::HeaderValue;
 use hyper_util::server::graceful::GracefulShutdown;
 use ipnet::IpNet;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::http::gate::Gate;
 use crate::http::router;
-use crate::limits::{HttpLimits, SWEEP_EVERY};
+use crate::limits::{BACKLOG_CONNECTIONS_MAX, HttpLimits, SEND_BUFFER_BYTES, SWEEP_EVERY};
 use crate::service::{Service, network};
 use connection::Connections;
 use tls::Certificate;
@@ -81,6 +81,7 @@ pub struct Server {
     permits: Arc<Semaphore>,
     per_address: Arc<PerAddress>,
     draining: watch::Sender<bool>,
+    closing: watch::Sender<bool>,
     service: Service,
     limits: HttpLimits,
     tls: Option<(Arc<Certificate>, u64)>,
@@ -100,9 +101,10 @@ impl Server {
         });
         let tls = certificate.transpose()?;
         let listen = |error| ServerError::Listen { address, error };
-        let listener = TcpListener::bind(address).await.map_err(listen)?;
+        let listener = listener(address).map_err(listen)?;
         let limits = options.limits;
         let (draining, drains) = watch::channel(false);
+        let (closing, closes) = watch::channel(false);
         let gate = Arc::new(Gate {
             service: service.clone(),
             limits,
@@ -110,6 +112,7 @@ impl Server {
             requests: Semaphore::new(limits.requests_max),
             streams: Arc::new(Semaphore::new(limits.streams_max)),
             draining: drains,
+            closing: closes,
             is_tls: tls.is_some(),
         });
         let router: Router = router(Arc::clone(&gate), &options.origins);
@@ -123,6 +126,7 @@ impl Server {
             permits,
             per_address,
             draining,
+            closing,
             service,
             limits,
             tls,
@@ -159,6 +163,7 @@ impl Server {
             }
         }
         drop(self.listener);
+        self.closing.send_replace(true);
         let limit = Duration::from_millis(self.limits.drain_ms_max);
         let is_finished = tokio::time::timeout(limit, graceful.shutdown()).await.is_ok();
         helpers.iter().for_each(JoinHandle::abort);
@@ -188,6 +193,16 @@ impl Server {
             drop(open);
         });
     }
+}
+
+/// A listener whose connections keep little for those who do not read.
+fn listener(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // An address just left by another gateway is taken over at once.
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG_CONNECTIONS_MAX)
 }
 
 /// A connection, as it counts.

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use order_model::{Offset, OrderEvent, OrderEventKind, Partition, RejectReason, Sequence, TimeMs};
+use tokio::sync::mpsc;
 
 /// Names a decision: its ledger and its number there. The id of an event on a stream.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -39,6 +41,9 @@ impl FromStr for EventId {
         }
     }
 }
+
+/// The decisions about an order: those there were, and those to come.
+pub type Followed = (Vec<Arc<OrderNews>>, mpsc::Receiver<Arc<OrderNews>>);
 
 /// A decision about an order.
 #[derive(Clone, PartialEq, Eq, Debug)]

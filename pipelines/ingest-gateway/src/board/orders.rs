@@ -6,7 +6,7 @@ use std::sync::Arc;
 use order_model::{CustomerId, OrderId};
 use tokio::sync::mpsc;
 
-use super::feed::{EventId, OrderNews, is_end, is_part};
+use super::feed::{EventId, Followed, OrderNews, is_end, is_part};
 use crate::limits::BoardLimits;
 
 /// What is remembered of an order: its first decision and the latest ones.
@@ -152,11 +152,7 @@ impl Orders {
         orders.iter().rev().skip(from).take(count).filter_map(|order| self.remembered(*order)).collect()
     }
 
-    pub(super) fn follow(
-        &mut self,
-        order: OrderId,
-        after: Option<EventId>,
-    ) -> Option<(Vec<Arc<OrderNews>>, mpsc::Receiver<Arc<OrderNews>>)> {
+    pub(super) fn follow(&mut self, order: OrderId, after: Option<EventId>) -> Option<Followed> {
         let (readers, news) = match self.entries.get_mut(&order) {
             Some(entry) => (&mut entry.readers, entry.news.as_slice()),
             None => (self.expected.entry(order).or_default(), &[][..]),

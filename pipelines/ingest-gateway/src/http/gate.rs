@@ -30,8 +30,10 @@ pub(crate) struct Gate {
     pub(crate) proxies: Vec<IpNet>,
     pub(crate) requests: Semaphore,
     pub(crate) streams: Arc<Semaphore>,
-    /// True once the server is to end.
+    /// True once the server is to end: it is not ready any more.
     pub(crate) draining: watch::Receiver<bool>,
+    /// True once connections are being ended: streams end, and nothing new is begun.
+    pub(crate) closing: watch::Receiver<bool>,
     pub(crate) is_tls: bool,
 }
 
@@ -42,6 +44,12 @@ pub(crate) struct Peer(pub(crate) SocketAddr);
 impl Gate {
     pub(crate) fn is_draining(&self) -> bool {
         *self.draining.borrow()
+    }
+
+    /// Waits until connections are being ended.
+    pub(crate) async fn closed(&self) {
+        // Whoever would say so having gone means the same.
+        drop(self.closing.clone().wait_for(|is_closing| *is_closing).await);
     }
 
     pub(crate) fn is_proxy(&self, address: IpAddr) -> bool {

@@ -35,9 +35,18 @@ fn complaint<T: DeserializeOwned>(bytes: &[u8]) -> Problem {
     // The place is told apart from the words.
     let said = said.rsplit_once(" at line ").map_or(said.as_str(), |(words, _)| words);
     let mut problem = Problem::bad_request(name, format!("{said}{}", nearest(said)));
-    problem.place = Some(if place == "." { "the whole body".to_owned() } else { place });
-    problem.line = Some(error.line());
-    problem.column = Some(error.column());
+    // What stands for nothing, or for what ended before it had a name, is none.
+    let place = place.trim_end_matches(['.', '?']);
+    let repeated = said.strip_prefix("duplicate field `").and_then(|rest| rest.split('`').next());
+    problem.place = Some(match (place, repeated) {
+        ("", None) => "the whole body".into(),
+        ("", Some(name)) => name.into(),
+        (place, None) => place.into(),
+        // The path ends at the object in which the name stands twice.
+        (place, Some(name)) => format!("{place}.{name}").into(),
+    });
+    problem.line = u32::try_from(error.line()).ok();
+    problem.column = u32::try_from(error.column()).ok();
     problem
 }
 
@@ -181,7 +190,7 @@ mod tests {
             (r#"{"partial":"yes","lines":[]}"#, "bad_field", "partial", "expected a boolean"),
         ] {
             let problem = problem(body);
-            assert_eq!(problem.kind, format!("/problems/{name}"), "{body}: {problem:?}");
+            assert_eq!(*problem.kind, *format!("/problems/{name}"), "{body}: {problem:?}");
             assert_eq!(problem.place.as_deref(), Some(place), "{body}: {problem:?}");
             assert!(problem.detail.contains(words), "{body}: {problem:?}");
             assert!(problem.line.is_some() && problem.column.is_some(), "{body}");

@@ -14,30 +14,35 @@ use crate::service::{Code, Refusal};
 pub struct Problem {
     /// What kind of problem: `/problems/` and a stable name.
     #[serde(rename = "type")]
-    pub kind: String,
+    #[schema(value_type = String)]
+    pub kind: Box<str>,
     /// The name, in words.
-    pub title: String,
+    #[schema(value_type = String)]
+    pub title: Box<str>,
     /// The status of the answer, or what it would be for one order of a batch.
     #[serde(serialize_with = "as_number")]
     #[schema(value_type = u16)]
     pub status: StatusCode,
     /// What is wrong, and what to do.
-    pub detail: String,
+    #[schema(value_type = String)]
+    pub detail: Box<str>,
     /// The number of the reject reason, where it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reject_number: Option<u16>,
     /// The place in the body, such as `lines[0].quantity`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub place: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub place: Option<Box<str>>,
     /// The line of the body, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub line: Option<usize>,
+    pub line: Option<u32>,
     /// The column there, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub column: Option<usize>,
+    pub column: Option<u32>,
     /// How far the decisions had been read, where it rests on decisions: ledger and number.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub read_at: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub read_at: Option<Box<str>>,
     /// When to ask again, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u64>,
@@ -51,10 +56,10 @@ impl Problem {
     /// A problem with a name.
     pub fn new(status: StatusCode, name: &str, detail: impl Into<String>) -> Self {
         Self {
-            kind: format!("/problems/{name}"),
-            title: name.replace('_', " "),
+            kind: format!("/problems/{name}").into(),
+            title: name.replace('_', " ").into(),
             status,
-            detail: detail.into(),
+            detail: detail.into().into(),
             reject_number: None,
             place: None,
             line: None,
@@ -88,7 +93,7 @@ impl From<Refusal> for Problem {
         problem.retry_after_seconds = refusal.retry_after_seconds();
         if let Refusal::Rejected { reason, read_at } = refusal {
             problem.reject_number = Some(reason.number());
-            problem.read_at = read_at.map(|at| format!("{}-{}", at.partition, at.sequence));
+            problem.read_at = read_at.map(|at| format!("{}-{}", at.partition, at.sequence).into());
         }
         problem
     }

@@ -35,13 +35,13 @@ pub(super) fn query(uri: &Uri, known: &[&'static str]) -> Result<BTreeMap<&'stat
                 "bad_query",
                 format!("there is no parameter \"{name}\"; known are: {}", known.join(", ")),
             );
-            problem.place = Some(name.into_owned());
+            problem.place = Some(name.as_ref().into());
             return Err(problem);
         };
         if found.insert(*name, value.into_owned()).is_some() {
             let mut problem =
                 Problem::bad_request("bad_query", format!("the parameter \"{name}\" is given twice"));
-            problem.place = Some((*name).to_owned());
+            problem.place = Some((*name).into());
             return Err(problem);
         }
     }
@@ -56,7 +56,7 @@ pub(super) fn parameter<T: FromStr<Err: Display>>(
     let read = |text: &String| {
         text.parse().map_err(|error: T::Err| {
             let mut problem = Problem::bad_request("bad_query", error.to_string());
-            problem.place = Some(name.to_owned());
+            problem.place = Some(name.into());
             problem
         })
     };
@@ -70,7 +70,7 @@ pub(super) fn page_size(query: &BTreeMap<&'static str, String>) -> Result<usize,
         return Ok(count);
     }
     let mut problem = Problem::bad_request("bad_query", format!("a page has 1 to {PAGE_ITEMS_MAX} items"));
-    problem.place = Some("count".to_owned());
+    problem.place = Some("count".into());
     Err(problem)
 }
 

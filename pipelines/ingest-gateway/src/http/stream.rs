@@ -46,7 +46,7 @@ pub(super) fn of_newest<T: Send + Sync + 'static>(
 struct Beating {
     events: BoxStream<'static, Bytes>,
     beat: Duration,
-    draining: watch::Receiver<bool>,
+    closing: watch::Receiver<bool>,
     is_over: bool,
     /// Counts the stream for as long as it is open.
     _permit: OwnedSemaphorePermit,
@@ -58,7 +58,7 @@ pub(super) fn respond(gate: &Gate, events: BoxStream<'static, Bytes>) -> Result<
     let beating = Beating {
         events,
         beat: Duration::from_millis(gate.limits.stream_beat_ms),
-        draining: gate.draining.clone(),
+        closing: gate.closing.clone(),
         is_over: false,
         _permit: permit,
     };
@@ -84,7 +84,7 @@ fn beat(beating: Beating) -> impl Stream<Item = Bytes> + Send {
         }
         let bytes = tokio::select! {
             biased;
-            _ = beating.draining.wait_for(|is_draining| *is_draining) => {
+            _ = beating.closing.wait_for(|is_closing| *is_closing) => {
                 beating.is_over = true;
                 frame(None, "reconnect", &serde_json::json!({ "after_ms": RECONNECT_MS }))
             }

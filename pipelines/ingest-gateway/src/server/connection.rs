@@ -16,12 +16,19 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
 
 use super::origin::{is_http2, take_head};
 use super::tls::Certificate;
 use crate::http::gate::{Gate, Peer};
 use crate::limits::{HANDSHAKE_MAX, HEAD_BYTES_MAX, HEADERS_MAX, HTTP2_STREAMS_MAX};
+
+/// A connection on which HTTP begins.
+enum Begun {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
 
 pub(super) struct Connections {
     router: Router,
@@ -62,26 +69,41 @@ impl Connections {
         self.gate.is_proxy(address)
     }
 
-    pub(super) async fn serve(&self, mut stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
+    pub(super) async fn serve(&self, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
+        // Whoever has not begun when connections are ended has nothing in hand.
+        let begun = tokio::select! {
+            begun = self.begin(stream, peer) => begun,
+            () = self.gate.closed() => None,
+        };
+        match begun {
+            Some((Begun::Plain(stream), is_http2, origin)) => {
+                self.talk(stream, is_http2, origin, watcher).await
+            }
+            Some((Begun::Tls(stream), is_http2, origin)) => {
+                self.talk(stream, is_http2, origin, watcher).await
+            }
+            None => {}
+        }
+    }
+
+    /// Everything before HTTP: a proxy's head, TLS, and which version follows.
+    async fn begin(&self, mut stream: TcpStream, peer: SocketAddr) -> Option<(Begun, bool, SocketAddr)> {
         // Answers are small and wanted at once.
         drop(stream.set_nodelay(true));
         let mut origin = peer;
         if self.proxy_protocol && self.is_proxy(peer.ip()) {
-            match timeout(HANDSHAKE_MAX, take_head(&mut stream)).await {
-                Ok(Some(named)) => origin = named.unwrap_or(peer),
-                Ok(None) | Err(_) => return,
-            }
+            let named = timeout(HANDSHAKE_MAX, take_head(&mut stream)).await.ok()??;
+            origin = named.unwrap_or(peer);
         }
         if let Some(certificate) = &self.certificate {
             let acceptor = TlsAcceptor::from(certificate.current());
-            let Ok(Ok(stream)) = timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await else { return };
+            let stream = timeout(HANDSHAKE_MAX, acceptor.accept(stream)).await.ok()?.ok()?;
             let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            return self.talk(stream, is_http2, origin, watcher).await;
+            return Some((Begun::Tls(Box::new(stream)), is_http2, origin));
         }
         let head = Duration::from_millis(self.gate.limits.head_ms_max);
-        if let Ok(Some(is_http2)) = timeout(head, is_http2(&stream)).await {
-            self.talk(stream, is_http2, origin, watcher).await;
-        }
+        let is_http2 = timeout(head, is_http2(&stream)).await.ok()??;
+        Some((Begun::Plain(stream), is_http2, origin))
     }
 
     async fn talk(

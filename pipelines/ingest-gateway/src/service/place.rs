@@ -8,13 +8,12 @@ use order_model::{
     Cancel, Command, Currency, CustomerId, Line, Lines, OrderEventKind, OrderId, Place, RejectReason, Sku,
     partition_of,
 };
-use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use super::Service;
 use super::recent::{Entered, Print};
 use super::refusal::{Refusal, written};
-use crate::board::{OrderNews, Remembered};
+use crate::board::{Followed, OrderNews, Remembered};
 use crate::door::Outcome;
 use crate::identity::Identity;
 use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
@@ -65,8 +64,6 @@ struct Draft {
     /// Whether its client named it, and may have asked before.
     is_named: bool,
 }
-
-type Feed = (Vec<Arc<OrderNews>>, mpsc::Receiver<Arc<OrderNews>>);
 
 impl Service {
     /// Places an order.
@@ -335,7 +332,7 @@ fn again(known: &Remembered, wants_decision: bool) -> Placed {
 
 /// The first news that `settles` it, if it comes in time.
 async fn heard(
-    (before, mut feed): Feed,
+    (before, mut feed): Followed,
     wait: Duration,
     settles: impl Fn(&OrderNews) -> bool,
 ) -> Option<Arc<OrderNews>> {

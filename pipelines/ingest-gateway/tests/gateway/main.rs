@@ -1,5 +1,5 @@
 //! The gateway over a log in memory, with a real listener.
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
 mod faults;
 mod orders;

@@ -65,7 +65,6 @@ async fn who_prefers_to_wait_is_told_the_decision() {
         assert_eq!((view["state"].as_str(), view["reason"].as_str()), (Some(state), reason), "{view}");
         assert!(view["decision"].as_str().unwrap().contains('-') && view["decided_at"].is_string());
     }
-    // C is sold out to nobody: one unit is free. Once it is held and paid or held, who asks for more is refused by the ledger.
     assert!(shop.close().await);
 }
 
@@ -84,7 +83,9 @@ async fn who_waits_in_vain_is_told_that_it_is_accepted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_retries_at_once_are_one_order_and_get_one_answer() {
-    let shop = Shop::open(Wishes::default()).await;
+    let mut wishes = Wishes::default();
+    wishes.service.customer_burst_max = 100;
+    let shop = Shop::open(wishes).await;
     shop.list(&[("A", 100)], &json!({})).await;
     let key = shop.key(7, "");
     let (body, headers) = (order("A", 1), [("idempotency-key", "basket-1")]);

@@ -164,19 +164,39 @@ async fn addresses_count_by_themselves_and_only_named_proxies_are_believed() {
 async fn the_proxy_protocol_is_read_from_named_proxies() {
     let service =
         ServiceLimits { address_burst_max: 3, address_per_second_max: 1, ..ServiceLimits::default() };
-    let server = ServerOptions {
-        proxies: vec!["127.0.0.1/32".parse().unwrap()],
-        proxy_protocol: true,
-        ..ServerOptions::default()
+    let wishes = |proxy: &str| {
+        let proxies = vec![proxy.parse().unwrap()];
+        let server = ServerOptions { proxies, proxy_protocol: true, ..ServerOptions::default() };
+        Wishes { service, server, ..Wishes::default() }
     };
-    // Nobody gets through without a head; so readiness is asked of the service itself.
-    let mut wishes = Wishes { service, server, ..Wishes::default() };
-    wishes.server.proxies = vec!["192.0.2.0/24".parse().unwrap()];
-    let open = Shop::open(wishes).await;
+    let ask = async |shop: &Shop, origin: &str| {
+        let head = format!("PROXY TCP4 {origin} 192.0.2.2 5000 443\r\n");
+        let answer =
+            raw(shop, &format!("{head}GET /v1/listings HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"))
+                .await;
+        answer.get(9..12).unwrap_or_default().to_owned()
+    };
+    let shop = Shop::open(wishes("127.0.0.1/32")).await;
+    let mut statuses = Vec::new();
+    for _ in 0..6 {
+        statuses.push(ask(&shop, "198.51.100.1").await);
+    }
+    assert_eq!(
+        (&statuses[0], statuses.contains(&"429".to_owned())),
+        (&"200".to_owned(), true),
+        "{statuses:?}"
+    );
+    assert_eq!(ask(&shop, "198.51.100.2").await, "200", "each origin counts by itself");
+    let mut headless = TcpStream::connect(shop.address).await.unwrap();
+    headless.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut bytes = Vec::new();
+    let read = tokio::time::timeout(PATIENCE, headless.read_to_end(&mut bytes)).await.expect("it is cut");
+    assert!(read.is_err() || bytes.is_empty(), "a proxy says for whom it speaks");
+    assert!(shop.close().await);
+    // Of who is no proxy, a head is no HTTP.
+    let open = Shop::open(wishes("192.0.2.0/24")).await;
     assert_eq!(open.get("/livez", None).await.status, 200, "who is no proxy needs no head");
-    let spoofed =
-        raw(&open, "PROXY TCP4 192.0.2.1 192.0.2.2 5000 443\r\nGET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await;
-    assert!(spoofed.starts_with("HTTP/1.1 400"), "{spoofed}");
+    assert_eq!(ask(&open, "192.0.2.1").await, "400");
     assert!(open.close().await);
 }
 
