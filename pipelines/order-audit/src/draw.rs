@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use order_model::{
-    Commitment, LineState, OrderEvent, OrderEventKind, OrderId, RejectReason, Seed, limits,
-};
+use order_model::{Commitment, LineState, OrderEvent, OrderEventKind, OrderId, RejectReason, Seed, limits};
 
 use crate::law::Law;
 use crate::ledger::Ledger;

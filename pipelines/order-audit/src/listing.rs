@@ -242,7 +242,8 @@ fn refusal_allowed(
         RejectReason::DrawNotOpen => is_reveal && listing.is_some_and(|listing| !listing.in_window()),
         RejectReason::SeedDiffers => {
             let commitment = listing.filter(|listing| listing.in_window()).and_then(|l| l.settings.draw);
-            is_reveal && commitment.is_some_and(|commitment| seed.is_none_or(|seed| !opens(&commitment, seed)))
+            is_reveal
+                && commitment.is_some_and(|commitment| seed.is_none_or(|seed| !opens(&commitment, seed)))
         }
         RejectReason::TooManyListings => shelf.count >= limits::LISTINGS_MAX,
         RejectReason::TooManyChanges => {

@@ -194,7 +194,8 @@ impl Ledger {
 
     /// Takes an order out of its draw.
     pub(crate) fn leave_draw(&mut self, slot: Slot) {
-        let Some((order, line)) = self.orders.get(slot).and_then(|order| Some((order, order.awaited()?))) else {
+        let Some((order, line)) = self.orders.get(slot).and_then(|order| Some((order, order.awaited()?)))
+        else {
             return;
         };
         if let Some(draw) = &mut self.listings.get_mut(line.listing).draw {

@@ -181,7 +181,11 @@ fn refuse_change(listing: &Listing, change: &ListingChange) -> Result<(), Reject
 fn refuse_reveal(listing: &Listing, seed: &Seed) -> Result<(), RejectReason> {
     match (&listing.settings.draw, &listing.draw) {
         (Some(commitment), Some(draw)) if draw.is_open() => {
-            if is_seed_of(commitment, seed) { Ok(()) } else { Err(RejectReason::SeedDiffers) }
+            if is_seed_of(commitment, seed) {
+                Ok(())
+            } else {
+                Err(RejectReason::SeedDiffers)
+            }
         }
         _ => Err(RejectReason::DrawNotOpen),
     }

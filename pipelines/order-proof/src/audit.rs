@@ -76,7 +76,7 @@ impl Lane {
         for record in batch.iter().take_while(|record| record.offset < end) {
             let (offset, time) = (Offset(record.offset), TimeMs(record.time_ms));
             let at = Position { partition: Partition(self.partition), offset, time };
-            let command = self.command(parts, &record)?;
+            let command = believed(parts, &self.verdicts, self.partition, &record)?;
             if let Some(Command::Relay(relay)) = &command {
                 relays.note(at.partition, relay);
             }
@@ -118,18 +118,24 @@ impl Lane {
             }
         }
     }
+}
 
-    fn command(&self, parts: &ProofParts, record: &Record<'_>) -> Result<Option<Command>, ProofError> {
-        if self.verdicts.on(&parts.codec, record.offset, record.value).is_some() {
-            return Ok(None);
-        }
-        let mac = record.headers.get(MAC_HEADER);
-        let (partition, time) = (Partition(self.partition), TimeMs(record.time_ms));
-        let raw = RawRecord { partition, time, key: record.key, value: record.value, mac };
-        match read_command(&parts.codec, &parts.ring, &raw) {
-            Ok(command) => Ok(Some(command)),
-            Err(Unreadable::Bad(..)) => Ok(None),
-            Err(Unreadable::Retry(error)) => Err(error.into()),
-        }
+/// The command of a record, if it can be read and trusted.
+pub(crate) fn believed(
+    parts: &ProofParts,
+    verdicts: &Verdicts,
+    partition: u32,
+    record: &Record<'_>,
+) -> Result<Option<Command>, ProofError> {
+    if verdicts.on(&parts.codec, record.offset, record.value).is_some() {
+        return Ok(None);
+    }
+    let mac = record.headers.get(MAC_HEADER);
+    let (partition, time) = (Partition(partition), TimeMs(record.time_ms));
+    let raw = RawRecord { partition, time, key: record.key, value: record.value, mac };
+    match read_command(&parts.codec, &parts.ring, &raw) {
+        Ok(command) => Ok(Some(command)),
+        Err(Unreadable::Bad(..)) => Ok(None),
+        Err(Unreadable::Retry(error)) => Err(error.into()),
     }
 }

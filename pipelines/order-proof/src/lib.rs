@@ -14,6 +14,7 @@ mod comparing;
 mod cursor;
 mod dead_letters;
 mod digest;
+mod draw;
 mod error;
 mod published;
 mod relays;
@@ -28,6 +29,7 @@ use order_log::{Log, ReadLimits};
 use order_worker::Topics;
 
 pub use comparing::Comparison;
+pub use draw::{DRAW_PROBLEMS_KEPT_MAX, DrawProof, DrawnOrder, prove_draw};
 pub use error::ProofError;
 pub use order_core::combine;
 

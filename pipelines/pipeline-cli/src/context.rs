@@ -132,6 +132,11 @@ impl Context {
         }
     }
 
+    /// Where the seeds of draws are: beside the keys.
+    pub fn draws_file(&self) -> PathBuf {
+        self.keys_file().with_file_name(crate::draws::FILE_NAME)
+    }
+
     /// The keys to sign with. Where no place is configured they are made at first use.
     pub fn keys(&self) -> Result<KeyRing> {
         let file = self.keys_file();

@@ -9,6 +9,7 @@ pub mod commands;
 pub mod config;
 pub mod context;
 pub mod decisions;
+pub mod draws;
 mod exit_code;
 pub mod failure;
 pub mod keys;

@@ -65,7 +65,8 @@ impl Listings {
         if event.kind == ListingEventKind::Opened
             && let Some(settings) = event.settings.clone()
         {
-            let listing = Listing { settings, stock: event.stock, paused: false, closed: false, revealed: false };
+            let listing =
+                Listing { settings, stock: event.stock, paused: false, closed: false, revealed: false };
             self.0.insert(event.sku, listing);
             return;
         }

@@ -123,6 +123,13 @@ impl<'t> Section<'t> {
         number.map(Some).ok_or_else(|| self.at(value.span(), message()))
     }
 
+    /// True or false, if the key is there.
+    pub fn flag(&self, key: &str) -> Result<Option<bool>, FileError> {
+        let Some(value) = self.table.get(key) else { return Ok(None) };
+        let flag = value.get_ref().as_bool();
+        flag.map(Some).ok_or_else(|| self.at(value.span(), format!("`{key}` has to be true or false")))
+    }
+
     /// The table under `key`, if the key is there.
     pub fn section(&self, key: &str) -> Result<Option<Self>, FileError> {
         self.table.get(key).map(|value| self.section_of(key, value)).transpose()

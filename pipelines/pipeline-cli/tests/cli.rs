@@ -249,3 +249,81 @@ fn completions_are_a_script() {
     let run = Place::new().run(&["completions", "bash"]).expect(ExitCode::Ok);
     assert!(run.stdout.contains("_pipeline()"), "{}", run.stdout);
 }
+
+/// A sale whose one listing is drawn.
+const DRAWN: &str = r#"
+[sale]
+name = "drop"
+currency = "EUR"
+limit_per_customer = 1
+
+[[listing]]
+sku = "SNEAKER-42"
+stock = 2
+price = "129.90"
+draw = true
+"#;
+
+/// Decides all that is written.
+fn decide(place: &Place) {
+    place.run(&["worker", "run", "--once"]).expect(ExitCode::Ok);
+}
+
+#[test]
+fn a_draw_from_its_opening_to_its_proof() {
+    let place = with_topics();
+    fs::write(place.path().join("sale.toml"), DRAWN).unwrap();
+    place.run(&["sale", "apply", "sale.toml", "--plan-only"]).expect(ExitCode::Ok);
+    let apply = ["sale", "apply", "sale.toml", "--no-wait"];
+    place.run(&apply).expect(ExitCode::Ok).says("made the seed of the draw for SNEAKER-42");
+    let draw = ["listing", "draw", "SNEAKER-42", "--no-wait"];
+    place.run(&draw).expect(ExitCode::NotFound).says("no decision opened it");
+    decide(&place);
+    place.run(&apply).expect(ExitCode::Ok).says("unchanged SNEAKER-42");
+    for number in 1..=5 {
+        let customer = format!("00000000-0000-0000-0000-00000000000{number}");
+        let order = ["order", "place", "SNEAKER-42", "--customer", &customer, "--no-wait"];
+        place.run(&order).expect(ExitCode::Ok);
+    }
+    decide(&place);
+    let shown = place.run(&["sale", "show", "-o", "ndjson"]).expect(ExitCode::Ok).rows();
+    assert_eq!((&shown[0]["state"], &shown[0]["waiting"]), (&Value::from("draw"), &Value::from(5)));
+    let prove = ["prove", "--draw", "SNEAKER-42"];
+    let early = place.run(&prove).expect(ExitCode::CheckFailed);
+    assert!(early.stdout.contains("the seed has not been revealed yet\nNOT PROVED"), "{}", early.stdout);
+
+    let seeds: Vec<_> = files_named(place.path(), "draws.toml");
+    let away = seeds[0].with_extension("away");
+    fs::rename(&seeds[0], &away).unwrap();
+    place.run(&draw).expect(ExitCode::Usage).says("if it is lost").says("pipeline sale close drop");
+    fs::rename(&away, &seeds[0]).unwrap();
+    place.run(&draw).expect(ExitCode::Ok);
+    decide(&place);
+    place.run(&draw).expect(ExitCode::Usage).says("its seed was revealed already");
+
+    let proof = place.run(&[&prove[..], &["-o", "json"]].concat()).expect(ExitCode::Ok);
+    let proof: Value = serde_json::from_str(&proof.stdout).unwrap();
+    assert_eq!((&proof["proved"], &proof["entries"]), (&Value::from(true), &Value::from(5)));
+    let outcomes: Vec<_> =
+        proof["decided"].as_array().unwrap().iter().map(|it| it["outcome"].clone()).collect();
+    assert_eq!(outcomes, ["held", "held", "turned_away", "turned_away", "turned_away"]);
+    let words = place.run(&prove).expect(ExitCode::Ok).stdout;
+    assert!(words.contains(proof["seed"].as_str().unwrap()) && words.ends_with("\nPROVED\n"), "{words}");
+    place.run(&["prove"]).expect(ExitCode::Ok);
+    place.run(&["listing", "draw", "SOCKS", "--no-wait"]).expect(ExitCode::NotFound);
+    fs::write(place.path().join("sale.toml"), DRAWN.replace("draw = true", "")).unwrap();
+    place.run(&apply).expect(ExitCode::Usage).says("was opened to be drawn, which cannot change");
+}
+
+fn files_named(folder: &std::path::Path, name: &str) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in folder.read_dir().unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files_named(&path, name));
+        } else if path.file_name().is_some_and(|file| file == name) {
+            found.push(path);
+        }
+    }
+    found
+}

@@ -35,7 +35,12 @@ fn story() -> Story {
     s.record(0, 100, open(1, "d", drawn_settings(), 1), vec![opened]); // 1
     for number in 1..=3 {
         let entered = event(Entered, number.into(), number.into(), &[d(Awaited, 0, (1, 0, 0, number))]);
-        s.record(0, 110, place(number.into(), number.into(), false, &[("d", 1)]), vec![Event::Order(entered)]); // 2, 3, 4
+        s.record(
+            0,
+            110,
+            place(number.into(), number.into(), false, &[("d", 1)]),
+            vec![Event::Order(entered)],
+        ); // 2, 3, 4
     }
     let mut revealed = listed(ListingEventKind::Revealed, 2, "d", 0, (1, 0, 0, 3));
     if let Event::Listing(event) = &mut revealed {
@@ -43,9 +48,9 @@ fn story() -> Story {
     }
     let [first, second, third] = ranked();
     let decided = vec![
-        revealed,                                                                         // 5
-        until(1_200, event(Held, first, first, &[d(Taken, 1_000, (0, 1, 0, 2))])),         // 6
-        Event::Order(event(Waiting, second, second, &[d(Awaited, 0, (0, 1, 0, 2))])),      // 7
+        revealed,                                                                     // 5
+        until(1_200, event(Held, first, first, &[d(Taken, 1_000, (0, 1, 0, 2))])),    // 6
+        Event::Order(event(Waiting, second, second, &[d(Awaited, 0, (0, 1, 0, 2))])), // 7
         because(RejectReason::WaitlistFull, event(TurnedAway, third, third, &[d(Awaited, 0, (0, 1, 0, 1))])), // 8
     ];
     s.record(0, 200, listing(2, "d", ListingChange::Reveal { seed: SEED }), decided);

@@ -275,5 +275,8 @@ fn a_drawn_line_at_another_ledger_is_refused_there() {
         settings.limit_per_customer = 5;
     });
     let said = sale.place("o", "alice", [(&own, 1), (&other, 1)]);
-    assert_eq!(said, ["0: o reserving", "1: o part_refused draw_only_alone", "0: o rejected draw_only_alone"]);
+    assert_eq!(
+        said,
+        ["0: o reserving", "1: o part_refused draw_only_alone", "0: o rejected draw_only_alone"]
+    );
 }

@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, VecDeque};
 use order_audit::Auditor;
 use order_core::{Effects, Ledger, Outcome, Shape};
 use order_model::{
-    Cancel, Command, CommandId, Commitment, Currency, CustomerCommand, CustomerId, Decision, Event, Extend, Line,
-    LineState, ListingChange, ListingCommand, ListingSettings, Offset, OrderEvent, OrderId, Partition,
-    PaymentId, PaymentResult, Place, Position, PriceStep, Relay, Seed, Settle, Sku, Stock, TimeMs, partition_of,
+    Cancel, Command, CommandId, Commitment, Currency, CustomerCommand, CustomerId, Decision, Event, Extend,
+    Line, LineState, ListingChange, ListingCommand, ListingSettings, Offset, OrderEvent, OrderId, Partition,
+    PaymentId, PaymentResult, Place, Position, PriceStep, Relay, Seed, Settle, Sku, Stock, TimeMs,
+    partition_of,
 };
 
 /// The hold of the usual settings.
@@ -358,7 +359,9 @@ pub(crate) fn commitment(name: &str) -> Commitment {
 /// The orders as the draw for a SKU has them.
 pub(crate) fn drawn<'a>(name: &str, orders: &[&'a str]) -> Vec<&'a str> {
     let mut drawn = orders.to_vec();
-    drawn.sort_by_key(|order| blake3::hash(&[&seed(name).0[..], &order_id(order).0].concat()).to_hex().to_string());
+    drawn.sort_by_key(|order| {
+        blake3::hash(&[&seed(name).0[..], &order_id(order).0].concat()).to_hex().to_string()
+    });
     drawn
 }
 

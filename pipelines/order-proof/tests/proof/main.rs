@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "the whole crate is a test")]
 #![expect(unreachable_pub, reason = "one file is shared with the tests of other crates")]
 
+mod drawing;
 mod planted;
 mod proving;
 mod registry;

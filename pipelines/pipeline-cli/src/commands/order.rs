@@ -139,8 +139,8 @@ fn place(context: &Context, args: PlaceArgs) -> Result<ExitCode> {
 
 /// The kinds that settle a placing for now; [`OrderEventKind::Reserving`] says only that it is under way.
 fn is_first_answer(kind: OrderEventKind) -> bool {
-    use OrderEventKind::{Held, Refused, Rejected, Waiting};
-    matches!(kind, Held | Waiting | Rejected | Refused)
+    use OrderEventKind::{Entered, Held, Refused, Rejected, Waiting};
+    matches!(kind, Entered | Held | Waiting | Rejected | Refused)
 }
 
 fn currency_of(log: &dyn Log, context: &Context, codec: &Codec, lines: &[Line]) -> Result<Currency> {

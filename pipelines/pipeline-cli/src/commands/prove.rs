@@ -1,12 +1,15 @@
 //! `pipeline prove`: what the log says about itself, in words.
 
+mod draw;
+
 use std::io::Write;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use order_codec::KeyRing;
 use order_log::ReadLimits;
-use order_proof::{PartitionProof, Proof, ProofError, ProofParts, prove};
+use order_model::Sku;
+use order_proof::{PartitionProof, Proof, ProofError, ProofParts, prove, prove_draw};
 use serde::Serialize;
 
 use crate::ExitCode;
@@ -26,6 +29,9 @@ pub struct Args {
     /// Records to a batch; the result does not depend on it
     #[arg(long, value_name = "RECORDS")]
     batch: Option<usize>,
+    /// Prove the draw of this listing alone, in a way that can be followed by hand
+    #[arg(long, value_name = "SKU")]
+    draw: Option<Sku>,
 }
 
 #[derive(Serialize)]
@@ -95,15 +101,24 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         batch: ReadLimits { records_max: args.batch.unwrap_or(limits.records_max), ..limits },
         progress: Arc::new(move |records| ticks.show(records)),
     };
-    let proof = prove(&parts).map_err(|error| match error {
-        ProofError::Log(error) => error.into(),
-        ProofError::Worker(error) => untangle(error),
-        error => anyhow::Error::from(error),
-    });
+    if let Some(sku) = &args.draw {
+        progress.end();
+        let proof = prove_draw(&parts, sku).map_err(failed);
+        return draw::show(context.format, &proof.with_context(|| format!("prove the draw of {sku}"))?);
+    }
+    let proof = prove(&parts).map_err(failed);
     progress.end();
     let proof = proof.context("prove the log")?;
     show(context.format, &proof)?;
     Ok(if proof.holds() { ExitCode::Ok } else { ExitCode::CheckFailed })
+}
+
+fn failed(error: ProofError) -> anyhow::Error {
+    match error {
+        ProofError::Log(error) => error.into(),
+        ProofError::Worker(error) => untangle(error),
+        error => anyhow::Error::from(error),
+    }
 }
 
 /// Without keys nothing privileged can be believed; say so instead of leaving people to wonder.

@@ -6,13 +6,14 @@ use anyhow::{Context as _, Result};
 use clap::Subcommand;
 use order_codec::Codec;
 use order_log::Log;
-use order_model::{ListingChange, ListingCommand, Sku};
+use order_model::{Commitment, ListingChange, ListingCommand, Sku};
 use serde::Serialize;
 
 use super::wait::{Commands, WaitArgs, command_id, submit_and_wait};
 use crate::ExitCode;
 use crate::context::Context;
 use crate::decisions;
+use crate::draws;
 use crate::failure::Failure;
 use crate::listings::{Listing, Listings};
 use crate::money::show_amount;
@@ -146,19 +147,32 @@ fn apply(context: &Context, file: &Path, plan_only: bool, wait: &WaitArgs) -> Re
         .map_err(|error| Failure::usage(error.to_string()))
         .with_context(|| format!("apply the sale {}", file.display()))?;
     print_plan(context, &sale, &planned, plan_only)?;
+    if plan_only {
+        return Ok(ExitCode::Ok);
+    }
     let mut commands = Vec::new();
-    for PlannedListing { sku, action, stock, .. } in planned {
+    for PlannedListing { sku, action, stock, is_drawn, .. } in planned {
         let change = match action {
-            Action::Open(settings) => ListingChange::Open { settings, stock: i64::from(stock) },
+            Action::Open(mut settings) => {
+                settings.draw = is_drawn.then(|| make_seed(context, &sku)).transpose()?;
+                ListingChange::Open { settings, stock: i64::from(stock) }
+            }
             Action::Change(settings) => ListingChange::Change(settings),
             Action::Unchanged => continue,
         };
         commands.push(ListingCommand { id: command_id()?, sku, change });
     }
-    if plan_only || commands.is_empty() {
+    if commands.is_empty() {
         return Ok(ExitCode::Ok);
     }
     submit_and_wait(context, wait, &Commands::Listings(commands))
+}
+
+fn make_seed(context: &Context, sku: &Sku) -> Result<Commitment> {
+    let file = context.draws_file();
+    let commitment = draws::make(&file, sku)?;
+    note(format!("made the seed of the draw for {sku}: {}; nobody can be drawn without it", file.display()));
+    Ok(commitment)
 }
 
 fn read_sale(file: &Path) -> Result<Sale> {
@@ -181,13 +195,13 @@ fn print_plan(context: &Context, sale: &Sale, planned: &[PlannedListing], plan_o
     };
     if plan_only {
         let mut out = rows(context.format);
-        for PlannedListing { sku, action, stock, note } in planned {
+        for PlannedListing { sku, action, stock, note, .. } in planned {
             let (action, price) = (action.name(), price(sku));
             out.push(&PlanRow { sku: sku.to_string(), action, stock: *stock, price, note: note.clone() })?;
         }
         return Ok(out.finish()?);
     }
-    for PlannedListing { sku, action, stock, note: remark } in planned {
+    for PlannedListing { sku, action, stock, note: remark, .. } in planned {
         note(format!("{} {sku}: {stock} units at {}", action.name(), price(sku)));
         if let Some(remark) = remark {
             warning(format!("{sku}: {remark}"));

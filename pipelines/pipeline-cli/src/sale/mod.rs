@@ -11,6 +11,7 @@
 //! limit_per_customer = 2     # 0 or left out: no limit
 //! waitlist = 1000            # orders that may wait; 0 or left out: none
 //! tax = "19%"                # included in the prices
+//! draw = false               # true: orders are collected, and drawn by `pipeline listing draw`
 //!
 //! [[listing]]
 //! sku = "SNEAKER-42"
@@ -92,6 +93,8 @@ pub struct Terms {
     pub retention_ms: u64,
     /// Tax included in prices, in basis points.
     pub tax_bp: u16,
+    /// Whether orders are collected and drawn, and not served as they come.
+    pub draw: bool,
 }
 
 impl Default for Terms {
@@ -105,12 +108,13 @@ impl Default for Terms {
             waitlist_max: 0,
             retention_ms: 7 * 24 * 3_600_000,
             tax_bp: 0,
+            draw: false,
         }
     }
 }
 
 impl Sale {
-    /// The settings of one of its listings. Times counted from when the file is applied are counted from `now`, or stay
+    /// The settings of one of its listings, the draw as it is: whoever opens a drawn listing adds the commitment. Times counted from when the file is applied are counted from `now`, or stay
     /// what they are when the listing is open already: applying a file twice changes nothing.
     pub fn settings(
         &self,

@@ -15,8 +15,8 @@ use crate::times::{When, parse_duration_ms, parse_when, show_duration_ms};
 use crate::toml_file::{FileError, Section, read_toml};
 
 /// Keys of [`Terms`], allowed in `[sale]` and in each `[[listing]]`.
-const TERM_KEYS: [&str; 8] =
-    ["opens", "closes", "hold", "extensions", "limit_per_customer", "waitlist", "retention", "tax"];
+const TERM_KEYS: [&str; 9] =
+    ["opens", "closes", "hold", "extensions", "limit_per_customer", "waitlist", "retention", "tax", "draw"];
 
 /// Reads the sale in `text`, found in `file`.
 pub fn parse_sale(file: &Path, text: &str) -> Result<Sale, FileError> {
@@ -68,7 +68,14 @@ fn listing(section: &Section<'_>, currency: Currency, sale: Terms) -> Result<Sal
         (true, true) => return Err(section.error_at("prices", "say `price` or `prices`, not both")),
         (false, false) => return Err(section.error(format!("listing {sku} has no `price`"))),
     };
-    Ok(SaleListing { sku, stock, prices, terms: terms(section, sale)? })
+    let terms = terms(section, sale)?;
+    if terms.draw && terms.limit_per_customer == 0 {
+        let key = if section.has("draw") { "draw" } else { "sku" };
+        let message =
+            "a drawn listing needs a `limit_per_customer`: who may enter without end is sure to win";
+        return Err(section.error_at(key, message));
+    }
+    Ok(SaleListing { sku, stock, prices, terms })
 }
 
 fn price_list(section: &Section<'_>, currency: Currency) -> Result<Vec<SalePrice>, FileError> {
@@ -120,6 +127,7 @@ fn terms(section: &Section<'_>, sale: Terms) -> Result<Terms, FileError> {
         retention_ms: duration(section, "retention", RETENTION_MS_MIN, RETENTION_MS_MAX)?
             .unwrap_or(sale.retention_ms),
         tax_bp: section.text("tax", parse_rate)?.unwrap_or(sale.tax_bp),
+        draw: section.flag("draw")?.unwrap_or(sale.draw),
     };
     if section.text("closes", |text| Ok::<_, String>(text == "now"))?.unwrap_or(false) {
         return Err(section.error_at("closes", "a sale cannot close at once; leave `closes` out for never"));

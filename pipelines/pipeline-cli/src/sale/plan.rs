@@ -36,6 +36,8 @@ pub struct PlannedListing {
     pub action: Action,
     /// Units it opens with.
     pub stock: u32,
+    /// Whether it is drawn: to open it, it needs a seed.
+    pub is_drawn: bool,
     /// What the file cannot change, and the user should know.
     pub note: Option<String>,
 }
@@ -65,12 +67,24 @@ pub enum PlanError {
         /// The listing.
         sku: Sku,
     },
+    /// Whether it is drawn differs.
+    #[error("listing {sku} was opened {}, which cannot change; list the goods under another SKU", how(*.is_drawn))]
+    OtherDraw {
+        /// The listing.
+        sku: Sku,
+        /// Whether it is drawn.
+        is_drawn: bool,
+    },
     /// The listing was closed and has to change.
     #[error("listing {sku} is closed for good and cannot be changed; list the goods under another SKU")]
     Closed {
         /// The listing.
         sku: Sku,
     },
+}
+
+fn how(is_drawn: bool) -> &'static str {
+    if is_drawn { "to be drawn" } else { "without a draw" }
 }
 
 /// Compares the file with the listings there are.
@@ -89,15 +103,19 @@ fn plan_listing(
     if settings.closes_at != TimeMs(0) && settings.closes_at <= settings.opens_at {
         return Err(PlanError::ClosesFirst { sku });
     }
+    let is_drawn = listing.terms.draw;
     let Some(current) = current else {
         let action = Action::Open(Box::new(settings));
-        return Ok(PlannedListing { sku, action, stock: listing.stock, note: None });
+        return Ok(PlannedListing { sku, action, stock: listing.stock, is_drawn, note: None });
     };
     if current.settings.sale != sale.name {
         return Err(PlanError::OtherSale { sku, sale: current.settings.sale.clone() });
     }
     if current.settings.currency != sale.currency {
         return Err(PlanError::OtherCurrency { sku, currency: current.settings.currency });
+    }
+    if current.settings.draw.is_some() != is_drawn {
+        return Err(PlanError::OtherDraw { sku, is_drawn: !is_drawn });
     }
     let action =
         if settings == current.settings { Action::Unchanged } else { Action::Change(Box::new(settings)) };
@@ -111,5 +129,5 @@ fn plan_listing(
             listing.stock
         )
     });
-    Ok(PlannedListing { sku, action, stock: listing.stock, note })
+    Ok(PlannedListing { sku, action, stock: listing.stock, is_drawn, note })
 }

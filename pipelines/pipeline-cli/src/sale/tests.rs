@@ -109,6 +109,12 @@ fn mistakes_are_named_with_their_line() {
             "[[listings]]\nsku = \"A\"",
             "10: there is no key `listings` here; did you mean `listing`?",
         ),
+        ("tax =", "draw = 1\ntax =", "8: `draw` has to be true or false"),
+        (
+            "stock = 500",
+            "stock = 500\nlimit_per_customer = 0\ndraw = true",
+            "14: a drawn listing needs a `limit_per_customer`",
+        ),
         ("[sale]", "[sale", "1: "),
     ] {
         assert!(SALE.contains(was), "{was}");
@@ -138,7 +144,8 @@ fn listing_decision(
 ) -> Decision {
     let stock = Stock { free, ..Stock::default() };
     let (reason, delta) = (None, 0);
-    let event = ListingEvent { kind, reason, id: CommandId::default(), sku, delta, stock, settings, seed: None };
+    let event =
+        ListingEvent { kind, reason, id: CommandId::default(), sku, delta, stock, settings, seed: None };
     let event = Event::Listing(Box::new(event));
     Decision { partition: Partition(0), sequence: Sequence(1), offset: Offset(0), time: NOW, event }
 }
@@ -182,6 +189,10 @@ fn what_a_file_cannot_change() {
         SALE.replace("+2h", "2026-11-27T09:30:00Z").replace("stock = 500", "stock = 500\nopens = \"+1h\"");
     let first = plan(&parse(&mixed).unwrap(), &Listings::default(), NOW).unwrap_err();
     assert_eq!(first, PlanError::ClosesFirst { sku });
+    assert_eq!(
+        error("tax =", "draw = true\ntax =", &listings),
+        PlanError::OtherDraw { sku, is_drawn: false }
+    );
     listings.apply(&listing_decision(sku, ListingEventKind::Closed, None, 500));
     assert_eq!(error("129.90", "139.90", &listings), PlanError::Closed { sku });
     assert_eq!(plan(&sale, &listings, NOW).unwrap()[0].action, Action::Unchanged);

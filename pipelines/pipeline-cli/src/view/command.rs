@@ -75,6 +75,9 @@ pub enum CommandView {
         /// The settings.
         #[serde(skip_serializing_if = "Option::is_none")]
         settings: Option<SettingsView>,
+        /// The seed it reveals.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seed: Option<String>,
     },
     /// Block or unblock a customer.
     Customer {
@@ -127,6 +130,9 @@ pub struct SettingsView {
     pub waitlist_max: u32,
     /// The unit prices, in minor units, step by step.
     pub prices: Vec<i64>,
+    /// What the seed of its draw is committed to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub draw: Option<String>,
 }
 
 impl From<&Command> for CommandView {
@@ -191,7 +197,12 @@ impl CommandView {
             ListingChange::Close => ("close", None, None),
             ListingChange::Reveal { .. } => ("reveal", None, None),
         };
-        Self::Listing { id: listing.id.to_string(), sku: listing.sku.to_string(), change, units, settings }
+        let seed = match &listing.change {
+            ListingChange::Reveal { seed } => Some(seed.to_string()),
+            _ => None,
+        };
+        let (id, sku) = (listing.id.to_string(), listing.sku.to_string());
+        Self::Listing { id, sku, change, units, settings, seed }
     }
 
     fn of_relay(relay: &Relay) -> Self {
@@ -248,6 +259,7 @@ impl CommandView {
             },
             Self::Extend { number, .. } => format!("extension {number}"),
             Self::Listing { units: Some(units), .. } => format!("{units} units"),
+            Self::Listing { seed: Some(seed), .. } => format!("seed {seed}"),
             Self::Relay { from, number, .. } => format!("number {number} from partition {from}"),
             Self::Cancel { .. } | Self::Tick | Self::Listing { .. } | Self::Customer { .. } => String::new(),
         }
@@ -266,6 +278,7 @@ impl From<&ListingSettings> for SettingsView {
             hold: show_duration_ms(settings.hold_ms),
             waitlist_max: settings.waitlist_max,
             prices: settings.prices.iter().map(|step| step.unit_price).collect(),
+            draw: settings.draw.map(|commitment| commitment.to_string()),
         }
     }
 }

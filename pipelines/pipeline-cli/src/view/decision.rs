@@ -42,6 +42,9 @@ pub struct DecisionView {
     /// The listing's stock.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stock: Option<StockView>,
+    /// The seed that was revealed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<String>,
     /// What the amounts are in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
@@ -115,6 +118,7 @@ impl From<&Decision> for DecisionView {
             sku: None,
             delta: None,
             stock: None,
+            seed: None,
             currency: None,
             total: None,
             tax: None,
@@ -169,6 +173,7 @@ impl DecisionView {
             sku: Some(event.sku.to_string()),
             delta: Some(event.delta),
             stock: Some(event.stock.into()),
+            seed: event.seed.map(|seed| seed.to_string()),
             ..self
         }
     }
@@ -193,6 +198,9 @@ impl DecisionView {
         if let Some(stock) = self.stock {
             let StockView { free, held, sold, waiting } = stock;
             parts.push(format!("free {free}, held {held}, sold {sold}, waiting {waiting}"));
+        }
+        if let Some(seed) = &self.seed {
+            parts.push(format!("seed {seed}"));
         }
         parts.join("; ")
     }

@@ -18,6 +18,8 @@ pub struct Numbers {
     pub rejected: BTreeMap<&'static str, u64>,
     /// Orders that had to wait.
     pub waitlisted: u64,
+    /// Orders that entered a draw.
+    pub entered: u64,
     /// Holds that fell due.
     pub expired: u64,
     /// Orders withdrawn.
@@ -52,6 +54,7 @@ impl Numbers {
             accepted: counted.accepted,
             rejected: counted.rejected.iter().map(|(reason, count)| (reason.name(), *count)).collect(),
             waitlisted: counted.waitlisted,
+            entered: counted.entered,
             expired: counted.expired,
             cancelled: counted.cancelled,
             declined: counted.declined,
