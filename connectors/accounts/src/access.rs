@@ -135,5 +135,4 @@ fn rules() -> Validation {
 }
 
 #[cfg(test)]
-#[path = "access/tests.rs"]
 mod tests;

@@ -182,20 +182,25 @@ impl AccountTable {
         write_all(&self.tables, items.into(), WRITE).await
     }
 
-    /// A write that changes nothing anybody sees: an address that is taken is to cost as much as one that is not.
-    pub(crate) async fn touch(&self, customer: CustomerId, now: TimeMs) -> Result<(), StoreError> {
-        let request = self
-            .tables
-            .client()
-            .update_item()
-            .table_name(self.tables.name(Table::Accounts))
-            .set_key(Some(account_key(customer)))
-            .update_expression("SET #told = :now")
-            .condition_expression("attribute_exists(#subject)")
-            .expression_attribute_names("#told", "told_at")
-            .expression_attribute_names("#subject", "subject")
-            .expression_attribute_values(":now", number(now));
-        ask(WRITE, || request.clone().send()).await?;
+    /// A write that changes nothing anybody sees, as large as the others: an address that is taken is to cost as much as
+    /// one that is not.
+    pub(crate) async fn touch(&self, account: &Account, now: TimeMs) -> Result<(), StoreError> {
+        let mut items = Vec::with_capacity(2);
+        for key in [account_key(account.customer), address_key(&account.address)] {
+            let update = Update::builder()
+                .table_name(self.tables.name(Table::Accounts))
+                .set_key(Some(key))
+                .update_expression("SET #told = :now")
+                .condition_expression("#customer = :customer")
+                .expression_attribute_names("#told", "told_at")
+                .expression_attribute_names("#customer", "customer")
+                .expression_attribute_values(":now", number(now))
+                .expression_attribute_values(":customer", text(account.customer.to_string()))
+                .build()
+                .map_err(|error| StoreError::bug(WRITE, error))?;
+            items.push(TransactWriteItem::builder().update(update).build());
+        }
+        write_all(&self.tables, items, WRITE).await?;
         Ok(())
     }
 

@@ -5,7 +5,7 @@
 //! into the cart meanwhile: to the ledger it is the same order, and nobody buys twice because an answer got lost.
 
 use order_model::limits::{LINE_QUANTITY_MAX, LINES_MAX};
-use order_model::{OrderId, Sku, TimeMs};
+use order_model::{Line, OrderId, Sku, TimeMs};
 
 use crate::limits::CHECKOUT_REPEAT_MS;
 
@@ -16,6 +16,13 @@ pub struct CartLine {
     pub sku: Sku,
     /// How many: 1 to [`LINE_QUANTITY_MAX`].
     pub quantity: u32,
+}
+
+impl From<CartLine> for Line {
+    /// The line as an order has it.
+    fn from(line: CartLine) -> Self {
+        Self { sku: line.sku, quantity: i32::try_from(line.quantity).unwrap_or(i32::MAX) }
+    }
 }
 
 /// Why a line cannot be in a cart.
@@ -154,6 +161,7 @@ mod tests {
         cart.put(line("B", LINE_QUANTITY_MAX)).unwrap();
         cart.put(line("A", 3)).unwrap();
         assert_eq!(cart.lines, [line("A", 3), line("B", LINE_QUANTITY_MAX)]);
+        assert_eq!(Line::from(line("A", 3)), Line { sku: "A".parse().unwrap(), quantity: 3 });
         assert_eq!(cart.put(line("A", 0)), Err(LineError::Quantity));
         assert_eq!(cart.put(line("A", LINE_QUANTITY_MAX + 1)), Err(LineError::Quantity));
         for number in 2..LINES_MAX {

@@ -199,7 +199,7 @@ mod tests {
             (vec![again(); 50], LETTER_TRIES_MAX),
         ] {
             let postman = Arc::new(Moody { moods: Mutex::new(moods), tried: AtomicU32::new(0) });
-            let mailroom = Mailroom::new(Arc::clone(&postman) as Arc<dyn Postman>);
+            let mailroom = Mailroom::new(postman.clone());
             mailroom.reserve().unwrap().post(letter());
             mailroom.drained().await;
             assert_eq!(postman.tried.load(Ordering::Relaxed), tried);

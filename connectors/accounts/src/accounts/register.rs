@@ -31,6 +31,13 @@ pub struct Registration {
     pub locale: String,
 }
 
+impl Registration {
+    /// A registration from the fields of a form.
+    pub fn new(address: EmailAddress, password: &str, locale: &str) -> Result<Self, PasswordError> {
+        Ok(Self { address, password: Password::new(password)?, locale: locale.to_owned() })
+    }
+}
+
 /// What a link did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verified {
@@ -73,7 +80,7 @@ impl Accounts {
                     self.inner.accounts.replace(&old, &new).await?
                 }
                 Some(old) => {
-                    self.inner.accounts.touch(old.customer, self.now()).await?;
+                    self.inner.accounts.touch(&old, self.now()).await?;
                     self.post(slip, &old, LetterKind::Taken)?;
                     return Ok(());
                 }
@@ -185,13 +192,5 @@ impl Accounts {
         let id = format!("{:032x}", u128::from_be_bytes(random()?));
         slip.post(Letter { id, to: account.address.clone(), locale: account.locale.clone(), kind });
         Ok(())
-    }
-}
-
-/// So that whoever reads a form can say both things at once.
-impl Registration {
-    /// A registration from the fields of a form.
-    pub fn new(address: EmailAddress, password: &str, locale: &str) -> Result<Self, PasswordError> {
-        Ok(Self { address, password: Password::new(password)?, locale: locale.to_owned() })
     }
 }

@@ -1,5 +1,7 @@
 //! Deleting somebody's data: nothing of theirs is left, and nothing of others is gone.
 
+use std::time::{Duration, Instant};
+
 use accounts::*;
 use order_model::{CustomerId, TimeMs};
 use sink_push::contacts::{Interest, Subscriber};
@@ -10,7 +12,12 @@ use tables::{Table, Tables};
 use crate::over_both;
 use crate::rig::*;
 
-over_both!(nothing_is_left, a_deletion_that_broke_off_is_finished, whoever_races_a_deletion_leaves_nothing);
+over_both!(
+    nothing_is_left,
+    a_deletion_that_broke_off_is_finished,
+    whoever_races_a_deletion_leaves_nothing,
+    a_log_in_that_a_deletion_overtakes_leaves_nothing
+);
 
 async fn settle(rig: &Rig, address: &str) -> (CustomerId, Session) {
     let customer = rig.customer(address, "pass word 1").await;
@@ -130,5 +137,42 @@ async fn whoever_races_a_deletion_leaves_nothing(rig: Rig) {
             assert!(!item.contains(&customer.to_string()), "{item}");
         }
         rig.pass(limits::LETTERS_WINDOW_MS);
+    }
+}
+
+async fn a_log_in_that_a_deletion_overtakes_leaves_nothing(rig: Rig) {
+    // Its hash takes as long to check as it took to make: long enough to be overtaken, most of the time.
+    let slow = rig.another_at(HashCost { memory_kib: 64 * 1_024, passes: 3, lanes: 1 }).await;
+    let counted = async || {
+        let items = rig.items(Table::Sessions).await;
+        items.iter().filter(|item| item.contains("log-ins-of-address")).count()
+    };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    for round in 0.. {
+        let address = format!("r{round}@example.org");
+        let customer = slow.customer(&address, "pass word 1").await;
+        let before = counted().await;
+        let log_in = {
+            let (rig, address) = (rig.clone(), address.clone());
+            tokio::spawn(async move { rig.log_in(&address, "pass word 1").await })
+        };
+        while counted().await == before {
+            assert!(Instant::now() < deadline, "the log-in does not begin");
+        }
+        rig.accounts.erase(customer).await.unwrap();
+        let outcome = log_in.await.unwrap();
+        for item in rig.everything().await {
+            assert!(!item.contains(&customer.to_string()), "{item}");
+        }
+        match outcome {
+            Ok(session) => {
+                assert_eq!(rig.accounts.refresh(&session.refresh).await, Err(RefreshError::Ended));
+                assert!(Instant::now() < deadline, "no log-in was overtaken in {round} rounds");
+            }
+            Err(error) => {
+                assert_eq!(error, LogInError::Wrong);
+                break;
+            }
+        }
     }
 }

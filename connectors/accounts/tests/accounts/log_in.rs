@@ -15,6 +15,8 @@ over_both!(
     a_token_that_comes_back_ends_the_log_in,
     two_tabs_that_refresh_at_once_both_stay,
     log_ins_end,
+    hashes_of_other_costs_are_renewed,
+    a_log_out_is_not_undone_by_a_refresh,
     log_ins_are_limited,
     a_changed_password_ends_all_log_ins,
     roles_count_from_the_next_refresh_on,
@@ -115,6 +117,34 @@ async fn log_ins_end(rig: Rig) {
     }
     rig.pass(step);
     assert_eq!(rig.accounts.refresh(&session.refresh).await, Err(RefreshError::Ended));
+}
+
+async fn hashes_of_other_costs_are_renewed(rig: Rig) {
+    rig.customer("anna@example.org", "pass word 1").await;
+    let costlier = rig.another_at(HashCost { passes: 2, ..CHEAP }).await;
+    let kept = async || rig.items(Table::Accounts).await.concat();
+    assert!(kept().await.contains("$m=8,t=1,p=1$"));
+    let session = costlier.log_in("anna@example.org", "pass word 1").await.unwrap();
+    let renewed = kept().await;
+    assert!(renewed.contains("$m=8,t=2,p=1$") && !renewed.contains("$m=8,t=1,p=1$"));
+    costlier.log_in("anna@example.org", "pass word 1").await.unwrap();
+    assert_eq!(kept().await, renewed, "once");
+    costlier.accounts.refresh(&session.refresh).await.unwrap();
+}
+
+async fn a_log_out_is_not_undone_by_a_refresh(rig: Rig) {
+    rig.customer("anna@example.org", "pass word 1").await;
+    let other = rig.another().await;
+    for _ in 0..20 {
+        let session = rig.log_in("anna@example.org", "pass word 1").await.unwrap();
+        let (refreshed, ended) =
+            tokio::join!(other.accounts.refresh(&session.refresh), rig.accounts.log_out(&session.refresh));
+        ended.unwrap();
+        let tokens = [Some(session.refresh), refreshed.ok().map(|session| session.refresh)];
+        for token in tokens.into_iter().flatten() {
+            assert_eq!(rig.accounts.refresh(&token).await, Err(RefreshError::Ended));
+        }
+    }
 }
 
 async fn log_ins_are_limited(rig: Rig) {

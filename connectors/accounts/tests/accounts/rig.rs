@@ -1,5 +1,6 @@
 //! Tables of one's own, a clock that stands until it is turned, and an outbox.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -11,6 +12,7 @@ use tables::{Local, Table, TableOptions, Tables};
 
 pub(crate) const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const SECRET: [u8; 32] = [9; 32];
+pub(crate) const CHEAP: HashCost = HashCost { memory_kib: 8, passes: 1, lanes: 1 };
 
 pub(crate) fn dynoxide() -> String {
     static LOCAL: OnceLock<Local> = OnceLock::new();
@@ -44,21 +46,26 @@ impl Rig {
         let options = TableOptions { prefix, ..TableOptions::local(endpoint) };
         let tables = Tables::connect(&options).await.unwrap();
         tables.create(&Accounts::TABLES).await.unwrap();
-        // A whole hour, so that no window of counted attempts ends where a test does not mean it.
-        let time = Arc::new(AtomicU64::new(1_795_800_000_000 / 3_600_000 * 3_600_000));
-        Self::over(options, time, LetterBox::in_memory(stationery())).await
+        // The beginning of 2100: an hour has just begun, so that no window of counted attempts ends where a test does not
+        // mean it, and it is late enough that DynamoDB Local, which has a clock of its own, lets nothing expire.
+        let time = Arc::new(AtomicU64::new(4_102_444_800_000));
+        Self::over(options, time, LetterBox::in_memory(stationery()), CHEAP).await
     }
 
     /// Another gateway over the same tables and with the same clock.
     pub(crate) async fn another(&self) -> Self {
-        Self::over(self.options.clone(), Arc::clone(&self.time), self.outbox.clone()).await
+        self.another_at(CHEAP).await
     }
 
-    async fn over(options: TableOptions, time: Arc<AtomicU64>, outbox: LetterBox) -> Self {
+    /// Another one whose password hashes cost so much.
+    pub(crate) async fn another_at(&self, cost: HashCost) -> Self {
+        Self::over(self.options.clone(), Arc::clone(&self.time), self.outbox.clone(), cost).await
+    }
+
+    async fn over(options: TableOptions, time: Arc<AtomicU64>, outbox: LetterBox, cost: HashCost) -> Self {
         let tables = Tables::connect(&options).await.unwrap();
         let told = Arc::clone(&time);
         let clock: Clock = Arc::new(move || TimeMs(told.load(Ordering::Relaxed)));
-        let cost = HashCost { memory_kib: 8, passes: 1, lanes: 1 };
         let account_options = AccountOptions { cost, hashes_at_once: 4, clock: Arc::clone(&clock) };
         let keys = TokenKeys::in_memory(SECRET);
         let postman = Arc::new(outbox.clone());
@@ -123,7 +130,8 @@ impl Rig {
         let scan = self.tables.client().scan().table_name(self.tables.name(table)).consistent_read(true);
         let answer = scan.send().await.unwrap();
         assert!(answer.last_evaluated_key.is_none());
-        answer.items.unwrap_or_default().iter().map(|item| format!("{item:?}")).collect()
+        let items = answer.items.unwrap_or_default().into_iter().map(BTreeMap::from_iter);
+        items.map(|item| format!("{item:?}")).collect()
     }
 }
 
@@ -137,7 +145,7 @@ pub(crate) fn secret(text: &str) -> Password {
 
 /// Asserts what an error is, and that it shows nothing personal.
 #[track_caller]
-pub(crate) fn is_discreet(error: &(impl std::error::Error + std::fmt::Debug)) {
+pub(crate) fn is_discreet(error: &impl std::error::Error) {
     let shown = format!("{error} {error:?}");
     assert!(!shown.contains('@') && !shown.contains("pass word"), "{shown}");
 }
