@@ -1,9 +1,9 @@
 //! Draws: orders are collected in a window, and decided in the order of BLAKE3(seed, order id).
 
 use order_model::limits::{DRAW_ORDERED_PER_COMMAND_MAX, HOUSEKEEPING_PER_COMMAND_MAX};
-use order_model::{Command, ListingChange, Place, TimeMs};
+use order_model::{Command, CommandId, ListingChange, Partition, Place, TimeMs};
 
-use crate::support::{HOLD_MS, Sale, commitment, drawn, place, seed, settings, sku_at};
+use crate::support::{HOLD_MS, Sale, commitment, drawn, listing_command, place, seed, settings, sku_at};
 
 fn sale_of(stock: i64, waitlist_max: u32) -> Sale {
     let mut sale = Sale::of(1);
@@ -279,4 +279,31 @@ fn a_drawn_line_at_another_ledger_is_refused_there() {
         said,
         ["0: o reserving", "1: o part_refused draw_only_alone", "0: o rejected draw_only_alone"]
     );
+}
+
+/// What a ledger without draws has read and said is hashed as it was before there were any.
+#[test]
+fn logs_without_draws_keep_their_certificates() {
+    let mut sale = Sale::of(2);
+    let (own, other) = (sku_at("A", 0, 2), sku_at("B", 1, 2));
+    sale.list(&own, 5, |settings| settings.limit_per_customer = 3);
+    sale.list(&other, 2, |settings| settings.waitlist_max = 9);
+    sale.place("one", "alice", [(&own, 2)]);
+    sale.place("both", "bob", [(&own, 1), (&other, 1)]);
+    sale.place("short", "carol", [(&other, 3)]);
+    sale.capture("one", &own, "pay", 200);
+    sale.listing(&other, ListingChange::Change(Box::new(settings())));
+    // Strays are forwarded, and hashed as relays.
+    let open = ListingChange::Open { settings: Box::new(settings()), stock: 1 };
+    let stray = listing_command(CommandId::from(99), &sku_at("C", 1, 2), open);
+    sale.send_to(Partition(0), &stray);
+    sale.send_to(Partition(1), &place("astray", "dora", &[(&own, 1)]));
+    sale.restock(&other, 7);
+    sale.tick_at(2 * HOLD_MS);
+    let certificates: Vec<_> = sale.ledgers.iter().map(|ledger| ledger.certificate().to_string()).collect();
+    let known = [
+        "82df5a88433423f3d01b5e9a9183fffd292950d3257c91d7020e7e5a1a184959",
+        "469c895590eb1d663c63ecd44011790472335f67f355001ce756d9c7ce6ef317",
+    ];
+    assert_eq!(certificates, known);
 }
