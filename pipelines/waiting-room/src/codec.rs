@@ -115,8 +115,24 @@ pub fn encode_event(event: &RoomEvent, out: &mut Vec<u8>) {
         RoomEvent::Admit(Admit { opening, step, up_to, figures }) => {
             out.long(4);
             out.fixed(&opening.0);
-            let Figures { decided_per_s, arrived_per_s, lag_records, outstanding } = *figures;
-            for number in [*step, *up_to, decided_per_s, arrived_per_s, lag_records, outstanding] {
+            let Figures {
+                decided_per_s,
+                best_per_s,
+                arrived_per_s,
+                lag_records,
+                expected,
+                ordering_permille,
+            } = *figures;
+            for number in [
+                *step,
+                *up_to,
+                decided_per_s,
+                best_per_s,
+                arrived_per_s,
+                lag_records,
+                expected,
+                ordering_permille,
+            ] {
                 out.unsigned(number.into());
             }
         }
@@ -154,9 +170,11 @@ fn read_event(cursor: &mut Cursor<'_>) -> Read<RoomEvent> {
             up_to: cursor.u32("up_to")?,
             figures: Figures {
                 decided_per_s: cursor.u32("decided_per_s")?,
+                best_per_s: cursor.u32("best_per_s")?,
                 arrived_per_s: cursor.u32("arrived_per_s")?,
                 lag_records: cursor.u32("lag_records")?,
-                outstanding: cursor.u32("outstanding")?,
+                expected: cursor.u32("expected")?,
+                ordering_permille: cursor.u32("ordering_permille")?,
             },
         }),
         5 => RoomEvent::Close { opening: CommandId(cursor.id("opening")?) },

@@ -98,12 +98,17 @@ pub struct Admit {
 /// What a pacer knows of the pipeline.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Figures {
-    /// Orders decided a second.
+    /// Orders decided a second, over [`METER_QUICK_MS`](crate::limits::METER_QUICK_MS).
     pub decided_per_s: u32,
-    /// Orders that came in a second: those decided, and what the lag grew by.
+    /// The most that was over [`METER_SLOW_MS`](crate::limits::METER_SLOW_MS).
+    pub best_per_s: u32,
+    /// Orders that came in a second, over [`METER_SLOW_MS`](crate::limits::METER_SLOW_MS): those decided, and what the lag grew
+    /// by.
     pub arrived_per_s: u32,
     /// Records of `orders` that are not yet decided.
     pub lag_records: u32,
-    /// People admitted lately, still in the room, of whom no order was decided yet.
-    pub outstanding: u32,
+    /// Orders that people admitted lately are still expected to place, before this admission.
+    pub expected: u32,
+    /// How many of a thousand who are admitted order.
+    pub ordering_permille: u32,
 }

@@ -18,10 +18,11 @@ use crate::limits::{READ_BYTES_MAX, READ_RECORDS_MAX, READ_WAIT, RETRY_MAX, RETR
 use crate::name::RoomName;
 use crate::notary::RoomCertificate;
 use crate::outcome::Outcome;
-use crate::places::Marks;
+use crate::places::Ordered;
 use crate::rate::Eta;
-use crate::room::{Room, Standing, Summary};
+use crate::room::Room;
 use crate::rooms::Rooms;
+use crate::standing::{Outlook, Standing, Summary};
 use crate::topic::RoomTopic;
 
 const READ: ReadLimits = ReadLimits { records_max: READ_RECORDS_MAX, bytes_max: READ_BYTES_MAX };
@@ -77,7 +78,7 @@ struct Shared {
     partitions: Vec<Followed>,
     shown: Mutex<BTreeMap<RoomName, watch::Sender<Option<Arc<Summary>>>>>,
     /// Places of whom an order was decided; what a gateway knows besides the log of rooms.
-    ordered: Mutex<BTreeMap<RoomName, Marks>>,
+    ordered: Mutex<BTreeMap<RoomName, Ordered>>,
     status: watch::Sender<FollowerStatus>,
 }
 
@@ -196,23 +197,23 @@ impl RoomView {
         self.read(Room::certificate)
     }
 
-    /// Notes that an order of this customer was decided: one less is outstanding. Who is not known to be in the room is
-    /// passed over, as is right for all but those whose entry has not been read yet; they count as outstanding until
+    /// Notes that an order of this customer was decided, so that it is no longer expected. Who is not known to be in the room
+    /// is passed over, as is right for all but those whose entry has not been read yet; their orders are expected until
     /// their time to think is over.
     pub fn note_order(&self, customer: &CustomerId) {
         let place = match self.read(|room| room.standing(customer)) {
             Some(Standing::Admitted { place } | Standing::Waiting { place, .. }) => place,
             _ => return,
         };
-        locked(&self.thread.shared.ordered).entry(self.name.clone()).or_default().set(place);
+        locked(&self.thread.shared.ordered).entry(self.name.clone()).or_default().note(place);
     }
 
-    /// How many were admitted since `since`, are still in the room, and had no order decided as far as is noted.
-    pub fn outstanding(&self, since: TimeMs) -> u32 {
+    /// What is to be expected at `now` of those admitted in the last `think_ms`, as far as orders were noted.
+    pub fn outlook(&self, now: TimeMs, think_ms: u64) -> Option<Outlook> {
         let ordered = locked(&self.thread.shared.ordered);
-        let none = Marks::default();
-        let marks = ordered.get(&self.name).unwrap_or(&none);
-        self.read(|room| room.admitted_unmarked(since, marks)).unwrap_or(0)
+        let none = Ordered::default();
+        let noted = ordered.get(&self.name).unwrap_or(&none);
+        self.read(|room| room.outlook(now, think_ms, noted))?
     }
 
     /// The place to admit up to for so many more people.

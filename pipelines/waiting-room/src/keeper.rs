@@ -2,6 +2,9 @@
 //!
 //! Any number may run, and any may be killed. What one says is a function of what is in the log and of the pipeline's
 //! figures, names the turn it is for, and changes nothing when another was first.
+//!
+//! Relies on clocks that do not differ much from the broker's: a gateway that is behind by a second paces a second late, and
+//! leaves it to the others; one that is ahead reveals too early, is refused, and reveals again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,8 +20,8 @@ use crate::limits::{KEEPER_INTERVAL, KEEPER_PATIENCE_MS, KEEPER_STAGGER_MS_MAX, 
 use crate::meter::Pipeline;
 use crate::name::RoomName;
 use crate::pace::{LastAdmission, PaceTarget, people_to_admit};
-use crate::room::{Phase, Summary};
 use crate::seed::seed_of;
+use crate::standing::{Outlook, Phase, Summary};
 use crate::writer::RoomWriter;
 
 /// Tells how the pipeline does that takes the orders of a room; `None` while that is not known, and then nobody is admitted.
@@ -147,12 +150,21 @@ impl Keeping {
     }
 
     fn admit(&self, view: &RoomView, summary: &Summary, now: TimeMs) -> Option<Admit> {
-        let Pipeline { decided_per_s, arrived_per_s, lag_records } = (self.source)(view.name())?;
-        let outstanding = view.outstanding(TimeMs(now.0.saturating_sub(self.target.think_ms.into())));
-        let figures = Figures { decided_per_s, arrived_per_s, lag_records, outstanding };
+        let pipeline = (self.source)(view.name())?;
+        let Outlook { expected, mean_thinking, ordering_permille } =
+            view.outlook(now, self.target.think_ms.into())?;
+        let figures = Figures {
+            decided_per_s: pipeline.decided_per_s,
+            best_per_s: pipeline.best_per_s,
+            arrived_per_s: pipeline.arrived_per_s,
+            lag_records: pipeline.lag_records,
+            expected,
+            ordering_permille,
+        };
         let last = LastAdmission {
             since_ms: now.0.saturating_sub(summary.admitted_at.0),
-            outstanding: summary.outstanding_after,
+            expected: summary.expected_after,
+            mean_thinking,
         };
         let people = people_to_admit(&self.target, &figures, &last, summary.waiting);
         let up_to = view.place_after(people);

@@ -27,6 +27,10 @@ pub const PACE_MS_MIN: u64 = 200;
 pub const ADMIT_STEP_MAX: u32 = 100_000;
 /// Admissions remembered, so that it is known who was admitted lately.
 pub const ADMISSIONS_KEPT_MAX: usize = 1_024;
+/// People needed before it is said how many of those admitted order.
+pub const OUTLOOK_PEOPLE_MIN: u64 = 50;
+/// Fewest of a thousand who are taken to order.
+pub const ORDERING_PERMILLE_MIN: u64 = 20;
 /// Largest value of a record on the topic, in bytes.
 pub const ROOM_VALUE_BYTES_MAX: usize = 512;
 
@@ -37,15 +41,19 @@ pub const TOKEN_LIFE_MS_MAX: u64 = ROOM_LIFE_MS_MAX;
 
 /// Length of one sample of the admission rate, in milliseconds, at least.
 pub const RATE_SAMPLE_MS_MIN: u64 = 1_000;
+/// Work before the pipeline from which on its own speed sets the pace, in milliseconds of deciding.
+pub const BUSY_MS: u64 = 250;
 /// Samples needed before an estimate is given.
-pub const RATE_SAMPLES_MIN: u32 = 5;
+pub const RATE_SAMPLES_MIN: u32 = 10;
 /// Longest estimate given, in milliseconds: a day.
 pub const ETA_MS_MAX: u64 = 24 * 3_600_000;
 
-/// The window over which the pace of the pipeline is measured, in milliseconds.
-pub const METER_WINDOW_MS: u64 = 2_000;
-/// Most samples the meter keeps.
-pub const METER_SAMPLES_MAX: usize = 256;
+/// The window over which it is measured how fast the pipeline decides, in milliseconds.
+pub const METER_QUICK_MS: u64 = 2_000;
+/// The window over which it is measured how many orders come in, in milliseconds: long enough that waves even out.
+pub const METER_SLOW_MS: u64 = 30_000;
+/// Samples of the meter are at least so far apart, in milliseconds.
+pub const METER_SAMPLE_MS_MIN: u64 = 100;
 
 /// Most records of one read batch: readers of a room wait no longer than it takes to apply them.
 pub const READ_RECORDS_MAX: usize = 4_096;

@@ -102,7 +102,7 @@ impl Places {
     }
 
     /// How many of the places above `from` up to `to` are taken here and not marked in `marks`. Costs a look at each word.
-    pub(crate) fn taken_unmarked(&self, from: u32, to: u32, marks: &Marks) -> u32 {
+    pub(crate) fn taken_unmarked(&self, from: u32, to: u32, marks: &Ordered) -> u32 {
         let mut count = 0;
         let mut bit = from.min(self.len);
         let end = to.min(self.len);
@@ -153,12 +153,13 @@ fn nth_bit(mut word: u64, nth: u32) -> u32 {
     word.trailing_zeros()
 }
 
-/// A mark a place, for who keeps more about places than the room does.
-#[derive(Clone, Default)]
-pub(crate) struct Marks(Vec<u64>);
+/// Places of whom an order was decided: what a gateway notes beside the room, of which the log of rooms knows nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Ordered(Vec<u64>);
 
-impl Marks {
-    pub(crate) fn set(&mut self, place: u32) {
+impl Ordered {
+    /// Notes that an order of the one at `place` was decided.
+    pub fn note(&mut self, place: u32) {
         let Some(bit) = place.checked_sub(1) else { return };
         let at = index(bit / WORD_PLACES);
         if self.0.len() <= at {
@@ -182,11 +183,11 @@ mod tests {
         fn counts_like_a_list(len in 0_u32..2_000, gone in prop::collection::vec(1_u32..2_100, 0..600), more in 0_u32..700, from in 0_u32..2_800, to in 0_u32..2_800) {
             let mut places = Places::default();
             let mut list = Vec::new();
-            let mut marks = Marks::default();
+            let mut marks = Ordered::default();
             for _ in 0..len {
                 places.push();
-                list.push(true);
             }
+            list.resize(index(len), true);
             for place in &gone {
                 let was = list.get_mut(index(place - 1)).map(|taken| std::mem::replace(taken, false));
                 prop_assert_eq!(places.give_up(*place), was.unwrap_or(false));
@@ -196,7 +197,7 @@ mod tests {
                 prop_assert_eq!(index(places.push()), list.len());
             }
             for place in (1..=places.len()).step_by(3) {
-                marks.set(place);
+                marks.note(place);
             }
             let mut taken = 0;
             prop_assert_eq!(places.taken_up_to(0), 0);

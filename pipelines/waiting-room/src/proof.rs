@@ -16,9 +16,10 @@ use crate::limits::{PACE_MS_MIN, PROOF_PATIENCE, READ_BYTES_MAX, READ_RECORDS_MA
 use crate::name::RoomName;
 use crate::notary::RoomCertificate;
 use crate::outcome::Outcome;
-use crate::room::{Room, Standing};
+use crate::room::Room;
 use crate::rooms::Rooms;
 use crate::seed::{commitment_to, lot_of};
+use crate::standing::Standing;
 
 /// What is wrong with a room.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]

@@ -15,23 +15,24 @@ use waiting_room::{
 use crate::support::{codec, customer, enter, entry, leave, name, ring};
 
 const PATIENCE: Duration = Duration::from_secs(60);
-pub const PARTITIONS: u32 = 3;
+pub(crate) const PARTITIONS: u32 = 3;
 
 /// A gateway as far as the room goes.
-pub struct Gateway {
-    pub follower: RoomFollower,
-    pub writer: RoomWriter,
-    pub keeper: Option<Keeper>,
-    pub is_known: Arc<AtomicBool>,
+pub(crate) struct Gateway {
+    pub(crate) follower: RoomFollower,
+    pub(crate) writer: RoomWriter,
+    pub(crate) keeper: Option<Keeper>,
+    pub(crate) is_known: Arc<AtomicBool>,
 }
 
 impl Gateway {
-    pub fn start(topic: &RoomTopic, clock: &Clock, number: u64) -> Self {
+    pub(crate) fn start(topic: &RoomTopic, clock: &Clock, number: u64) -> Self {
         let follower = RoomFollower::start(topic.clone()).unwrap();
         let writer = RoomWriter::start(topic.clone()).unwrap();
         let is_known = Arc::new(AtomicBool::new(true));
         let knows = Arc::clone(&is_known);
-        let pipeline = Pipeline { decided_per_s: 1_000, arrived_per_s: 1_000, lag_records: 0 };
+        let pipeline =
+            Pipeline { decided_per_s: 1_000, best_per_s: 1_000, arrived_per_s: 1_000, lag_records: 0 };
         let keeper = Keeper::start(
             follower.clone(),
             writer.clone(),
@@ -43,18 +44,18 @@ impl Gateway {
         Self { follower, writer, keeper: Some(keeper.unwrap()), is_known }
     }
 
-    pub async fn enter(&self, number: u32) -> Accepted {
+    pub(crate) async fn enter(&self, number: u32) -> Accepted {
         let accepted = self.writer.append(&name("sale"), &enter(number), TimeMs(1)).await.unwrap();
         self.follower.reached(accepted.partition, accepted.offset).await.unwrap();
         accepted
     }
 
-    pub fn view(&self) -> RoomView {
+    pub(crate) fn view(&self) -> RoomView {
         self.follower.room(&name("sale")).unwrap()
     }
 }
 
-pub fn settings(ring: &KeyRing, now: u64, opens_in_ms: u64) -> Opening {
+pub(crate) fn settings(ring: &KeyRing, now: u64, opens_in_ms: u64) -> Opening {
     let id = CommandId::from(77);
     let (seed_key, seed) = new_seed(ring, TimeMs(now), &name("sale"), id).unwrap();
     Opening {
@@ -68,11 +69,11 @@ pub fn settings(ring: &KeyRing, now: u64, opens_in_ms: u64) -> Opening {
     }
 }
 
-pub async fn in_time<A>(what: &str, wait: impl Future<Output = A>) -> A {
+pub(crate) async fn in_time<A>(what: &str, wait: impl Future<Output = A>) -> A {
     tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
 }
 
-pub async fn until(view: &RoomView, what: &str, is: impl Fn(&waiting_room::Summary) -> bool) {
+pub(crate) async fn until(view: &RoomView, what: &str, is: impl Fn(&waiting_room::Summary) -> bool) {
     let mut watch = view.watch();
     in_time(what, watch.wait_for(|summary| summary.as_ref().is_some_and(|summary| is(summary))))
         .await
@@ -181,7 +182,7 @@ async fn any_gateway_may_die() {
 }
 
 #[tokio::test]
-async fn outstanding_are_those_of_whom_no_order_is_known() {
+async fn orders_are_expected_until_they_are_noted() {
     let place = Place::new();
     let gateway = Gateway::start(&place.topic, &place.clock, 0);
     gateway.is_known.store(false, Ordering::SeqCst);
@@ -204,14 +205,15 @@ async fn outstanding_are_those_of_whom_no_order_is_known() {
     write(admit(1, 8)).await;
     let view = gateway.view();
     let now = 1_010_000;
-    assert_eq!((view.outstanding(TimeMs(0)), view.outstanding(TimeMs(now - 5_000))), (8, 4));
+    let expected = |think_ms| view.outlook(TimeMs(now), think_ms).unwrap().expected;
+    assert_eq!((expected(20_000), expected(5_000)), (8, 4));
     view.note_order(&customer(0));
     view.note_order(&customer(0));
     view.note_order(&customer(5));
     view.note_order(&customer(999));
-    assert_eq!((view.outstanding(TimeMs(0)), view.outstanding(TimeMs(now - 5_000))), (6, 3));
+    assert_eq!((expected(20_000), expected(5_000)), (6, 3));
     write(leave(6)).await;
-    assert_eq!((view.outstanding(TimeMs(0)), view.outstanding(TimeMs(now - 5_000))), (5, 2));
+    assert_eq!((expected(20_000), expected(5_000)), (5, 2));
     assert_eq!(view.entry_of(&customer(6)), None);
     assert_eq!(view.entry_of(&customer(7)), Some(entry(1)));
     // A new opening knows nothing of the last one's orders.

@@ -1,4 +1,4 @@
-//! What a person costs: the room's own count, which the bench compares with the allocator's.
+//! What a person costs, by the room's own count of what it holds.
 
 use order_model::{Offset, Partition, Position, TimeMs};
 use waiting_room::limits::PERSON_BYTES_MAX;

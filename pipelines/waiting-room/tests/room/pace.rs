@@ -4,64 +4,70 @@ use order_model::TimeMs;
 use waiting_room::{Figures, LastAdmission, Meter, PaceTarget, Pipeline, people_to_admit};
 
 const TARGET: PaceTarget =
-    PaceTarget { lag_ms: 1_000, think_ms: 60_000, start_people: 100, floor_per_s: 10, ceiling_per_s: 5_000 };
+    PaceTarget { lag_ms: 1_000, think_ms: 30_000, start_people: 100, floor_per_s: 10, ceiling_per_s: 5_000 };
 
-fn figures(decided_per_s: u32, arrived_per_s: u32, lag_records: u32, outstanding: u32) -> Figures {
-    Figures { decided_per_s, arrived_per_s, lag_records, outstanding }
+/// Decided, best, come in, lag, expected; everybody orders.
+fn figures(numbers: [u32; 5]) -> Figures {
+    let [decided_per_s, best_per_s, arrived_per_s, lag_records, expected] = numbers;
+    Figures { decided_per_s, best_per_s, arrived_per_s, lag_records, expected, ordering_permille: 1_000 }
 }
+
+/// One row: what it is, the figures, then how long ago the last admission was, what was expected after it and how many
+/// thought on average, how many wait, and how many are admitted.
+type Row = (&'static str, [u32; 5], [u32; 3], u32, u32);
+
+const MANY: u32 = 1_000_000;
+const ROWS: [Row; 16] = [
+    ("nothing is known: the first few, one after the other", [0, 0, 0, 0, 0], [1_000, 0, 0], MANY, 10),
+    ("all of the first few think", [0, 0, 0, 0, 100], [1_000, 100, 50], MANY, 0),
+    ("nothing is known, and there is a lag", [0, 0, 0, 21, 0], [1_000, 0, 0], MANY, 0),
+    ("it stands still with a lag", [0, 1_000, 900, 500, 600], [1_000, 600, 600], MANY, 0),
+    ("no lag: half as many again, slowly", [1_000, 1_000, 1_000, 0, 8_000], [1_000, 8_000, 8_000], MANY, 410),
+    (
+        "a wave has ebbed: what it could do counts",
+        [100, 1_000, 1_000, 0, 8_000],
+        [1_000, 8_000, 8_000],
+        MANY,
+        410,
+    ),
+    ("lag on target: hold", [1_000, 1_000, 1_000, 1_000, 9_000], [200, 9_000, 8_000], MANY, 2),
+    (
+        "on target, some have ordered: replace them",
+        [1_000, 1_000, 1_000, 1_000, 8_800],
+        [200, 9_000, 8_000],
+        MANY,
+        200,
+    ),
+    ("it has become slower: half as many", [500, 1_000, 1_000, 500, 8_000], [1_000, 8_000, 8_000], MANY, 10),
+    ("lag at twice the target: nobody", [1_000, 1_000, 1_000, 2_000, 9_000], [1_000, 9_000, 8_000], MANY, 0),
+    ("as many expected as can be decided", [100, 100, 10, 0, 3_100], [1_000, 3_100, 3_000], MANY, 0),
+    ("nobody thinks: as many as are decided", [1_000, 1_000, 1_000, 1_000, 1_000], [200, 1_000, 0], MANY, 82),
+    ("a long pause is no credit", [1_000, 1_000, 1_000, 0, 8_000], [60_000, 8_000, 8_000], MANY, 410),
+    ("fewer wait", [1_000, 1_000, 1_000, 0, 8_000], [1_000, 8_000, 8_000], 3, 3),
+    ("nobody waits", [0, 0, 0, 0, 0], [1_000, 0, 0], 0, 0),
+    ("no faster than the ceiling", [100_000, 100_000, 100_000, 0, 0], [1_000, 0, 0], MANY, 5_000),
+];
 
 #[test]
 fn every_situation() {
-    let wide = 1_000_000;
-    let rows = [
-        // what                                            decided arrived lag  outst.  since  before  waiting  people
-        ("nothing is known yet: the first few", figures(0, 0, 0, 0), (1_000, 0), wide, 100),
-        ("the first few think", figures(0, 0, 0, 100), (1_000, 100), wide, 0),
-        ("some of the first few have gone", figures(0, 0, 0, 40), (1_000, 100), wide, 60),
-        ("it stands still with a lag", figures(0, 0, 500, 600), (1_000, 600), wide, 0),
-        ("it stands still and orders come in", figures(0, 50, 500, 600), (1_000, 600), wide, 0),
-        ("no lag: a quarter more", figures(1_000, 1_000, 0, 8_000), (1_000, 8_000), wide, 710),
-        ("lag on target: hold", figures(1_000, 1_000, 1_000, 9_000), (250, 9_000), wide, 2),
-        (
-            "lag on target, some have ordered: replace",
-            figures(1_000, 1_000, 1_000, 8_800),
-            (250, 9_000),
-            wide,
-            202,
-        ),
-        (
-            "lag at twice the target: let it run out",
-            figures(1_000, 1_000, 2_000, 9_000),
-            (1_000, 9_000),
-            wide,
-            10,
-        ),
-        ("lag beyond that: nobody", figures(1_000, 1_000, 2_001, 9_000), (1_000, 9_000), wide, 0),
-        ("more come in than are decided", figures(1_000, 2_000, 500, 9_000), (1_000, 9_000), wide, 10),
-        ("as many outstanding as can be decided", figures(100, 10, 0, 6_100), (1_000, 6_100), wide, 0),
-        (
-            "nobody thinks: as many as are decided",
-            figures(1_000, 1_000, 1_000, 1_000),
-            (200, 1_000),
-            wide,
-            142,
-        ),
-        ("a long pause is no credit", figures(1_000, 1_000, 0, 8_000), (60_000, 8_000), wide, 710),
-        ("fewer wait", figures(1_000, 1_000, 0, 8_000), (1_000, 8_000), 3, 3),
-        ("nobody waits", figures(0, 0, 0, 0), (1_000, 0), 0, 0),
-        ("no faster than the ceiling", figures(1_000_000, 1_000_000, 0, 0), (1_000, 0), wide, 5_000),
-    ];
-    for (what, seen, (since_ms, outstanding), waiting, expected) in rows {
-        let last = LastAdmission { since_ms, outstanding };
-        assert_eq!(people_to_admit(&TARGET, &seen, &last, waiting), expected, "{what}: {seen:?}");
+    for (what, seen, [since_ms, expected, mean_thinking], waiting, people) in ROWS {
+        let last = LastAdmission { since_ms: since_ms.into(), expected, mean_thinking };
+        assert_eq!(people_to_admit(&TARGET, &figures(seen), &last, waiting), people, "{what}: {seen:?}");
     }
+    let half = Figures { ordering_permille: 500, ..figures([1_000, 1_000, 1_000, 1_000, 8_800]) };
+    let last = LastAdmission { since_ms: 200, expected: 9_000, mean_thinking: 8_000 };
+    assert_eq!(
+        people_to_admit(&TARGET, &half, &last, MANY),
+        400,
+        "half of them order: twice as many are let in"
+    );
 }
 
 /// The largest figures there can be overflow nothing.
 #[test]
 fn absurd_figures() {
     let most = u32::MAX;
-    let last = LastAdmission { since_ms: u64::MAX, outstanding: most };
+    let last = LastAdmission { since_ms: u64::MAX, expected: most, mean_thinking: most };
     let target = PaceTarget {
         lag_ms: most,
         think_ms: most,
@@ -69,30 +75,37 @@ fn absurd_figures() {
         floor_per_s: most,
         ceiling_per_s: most,
     };
-    for bits in 0..16 {
+    for bits in 0..64 {
         let pick = |bit: u32| if bits >> bit & 1 == 1 { most } else { 0 };
-        let seen = figures(pick(0), pick(1), pick(2), pick(3));
+        let seen =
+            Figures { ordering_permille: pick(5), ..figures([pick(0), pick(1), pick(2), pick(3), pick(4)]) };
         assert!(people_to_admit(&target, &seen, &last, 7) <= 7);
     }
 }
 
 #[test]
-fn the_meter_counts_over_its_window() {
+fn the_meter_counts_over_its_windows() {
     let mut meter = Meter::default();
     assert_eq!(meter.read(), None);
     meter.sample(TimeMs(1_000), 500, 100);
     assert_eq!(meter.read(), None);
     meter.sample(TimeMs(2_000), 1_500, 300);
-    let expected = Pipeline { decided_per_s: 1_000, arrived_per_s: 1_200, lag_records: 300 };
+    let expected =
+        Pipeline { decided_per_s: 1_000, best_per_s: 1_000, arrived_per_s: 1_200, lag_records: 300 };
     assert_eq!(meter.read(), Some(expected));
-    meter.sample(TimeMs(2_000), 9_999, 9_999);
-    assert_eq!(meter.read(), Some(expected), "a clock that stands still tells nothing");
-    for second in 3..60 {
-        meter.sample(TimeMs(second * 1_000), 1_500, 0);
+    meter.sample(TimeMs(2_050), 9_999, 9_999);
+    assert_eq!(meter.read(), Some(expected), "a sample too soon tells nothing");
+    for second in 3..12 {
+        meter.sample(TimeMs(second * 1_000), 1_800, 0);
     }
-    assert_eq!(meter.read(), Some(Pipeline::default()), "what was long ago does not count");
+    let expected = Pipeline { decided_per_s: 0, best_per_s: 1_000, arrived_per_s: 120, lag_records: 0 };
+    assert_eq!(meter.read(), Some(expected), "what it could do is remembered");
+    for second in 12..60 {
+        meter.sample(TimeMs(second * 1_000), 1_800, 0);
+    }
+    assert_eq!(meter.read(), Some(Pipeline::default()), "and forgotten");
     for number in 0..10_000 {
-        meter.sample(TimeMs(60_000 + number), number, 0);
+        meter.sample(TimeMs(60_000 + number), 1_800 + number, 0);
     }
     assert_eq!(meter.read().unwrap().decided_per_s, 1_000);
 }

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, VecDeque};
 use fastrand::Rng;
 use order_model::TimeMs;
 use waiting_room::{
-    Admit, Eta, Figures, LastAdmission, Meter, Outcome, PaceTarget, RoomEvent, Standing, people_to_admit,
+    Admit, Eta, Figures, LastAdmission, Meter, Ordered, Outcome, PaceTarget, RoomEvent, Standing,
+    people_to_admit,
 };
 
 use crate::support::{OPENS, Script, enter, leave, opening, reveal};
@@ -57,7 +58,6 @@ struct Plan {
 struct Seen {
     used_permille: u64,
     lag_ms_max: u64,
-    lag_ms_p99: u64,
     estimates: u32,
     held: u32,
     width_permille: u64,
@@ -73,7 +73,8 @@ struct World {
     queue: VecDeque<u32>,
     decided: u64,
     credit: u64,
-    has_ordered: Vec<bool>,
+    ordered: Ordered,
+    place_of: Vec<u32>,
     admitted_at: Vec<Option<u64>>,
     asked: Vec<(u32, u64, Eta)>,
     meters: [Meter; GATEWAYS],
@@ -92,8 +93,10 @@ impl World {
         for number in PEOPLE / 2..PEOPLE {
             script.at(OPENS, enter(number));
         }
+        let mut place_of = Vec::new();
         for number in 0..PEOPLE {
             places.insert(script.waits(number).0, number);
+            place_of.push(script.waits(number).0);
         }
         let count = usize::try_from(PEOPLE).unwrap();
         Self {
@@ -105,7 +108,8 @@ impl World {
             queue: VecDeque::new(),
             decided: 0,
             credit: 0,
-            has_ordered: vec![false; count],
+            ordered: Ordered::default(),
+            place_of,
             admitted_at: vec![None; count],
             asked: Vec::new(),
             meters: Default::default(),
@@ -136,20 +140,11 @@ impl World {
         while done < able
             && let Some(number) = self.queue.pop_front()
         {
-            self.has_ordered[Self::index(number)] = true;
+            self.ordered.note(self.place_of[Self::index(number)]);
             done += 1;
         }
         self.decided += done;
         (done, able)
-    }
-
-    fn outstanding(&self, target: &PaceTarget) -> u32 {
-        let since = self.now.saturating_sub(target.think_ms.into());
-        let lately = |number: &u32| {
-            let index = Self::index(*number);
-            self.admitted_at[index].is_some_and(|at| at >= since) && !self.has_ordered[index]
-        };
-        u32::try_from((0..PEOPLE).filter(lately).count()).unwrap()
     }
 
     /// All gateways that live look at the same moment, as badly as it can fall; one record takes effect.
@@ -159,19 +154,23 @@ impl World {
             return;
         }
         let alive = if self.now - OPENS < 20_000 { GATEWAYS } else { 1 };
-        let outstanding = self.outstanding(target);
+        let room = self.script.rooms.get(&self.script.room).unwrap();
+        let outlook = room.outlook(TimeMs(self.now), target.think_ms.into(), &self.ordered).unwrap();
         let mut taken = 0;
         for meter in self.meters.iter().take(alive) {
             let pipeline = meter.read().unwrap_or_default();
             let figures = Figures {
                 decided_per_s: pipeline.decided_per_s,
+                best_per_s: pipeline.best_per_s,
                 arrived_per_s: pipeline.arrived_per_s,
                 lag_records: pipeline.lag_records,
-                outstanding,
+                expected: outlook.expected,
+                ordering_permille: outlook.ordering_permille,
             };
             let last = LastAdmission {
                 since_ms: self.now - summary.admitted_at.0,
-                outstanding: summary.outstanding_after,
+                expected: summary.expected_after,
+                mean_thinking: outlook.mean_thinking,
             };
             let people = people_to_admit(target, &figures, &last, summary.waiting);
             let up_to = self.script.rooms.get(&self.script.room).unwrap().place_after(people);
@@ -217,18 +216,17 @@ impl World {
 
     fn run(mut self) -> Seen {
         let target = PaceTarget::default();
-        let mut lags = Vec::new();
-        let (mut done, mut able) = (0, 0);
+        let (mut done, mut able, mut lag_ms_max) = (0, 0, 0);
         while self.script.summary().waiting > 0 {
             self.now += TICK_MS;
             assert!(self.now < OPENS + 3_600_000, "the room does not empty: {:?}", self.script.summary());
             let (did, could) = self.decide();
             // The first seconds belong to those who are only just let in.
-            if self.now > OPENS + 60_000 {
+            if self.now > OPENS + 120_000 {
                 done += did;
                 able += could;
             }
-            lags.push(u64::try_from(self.queue.len()).unwrap() * 1_000 / self.speed());
+            lag_ms_max = lag_ms_max.max(u64::try_from(self.queue.len()).unwrap() * 1_000 / self.speed());
             let gateway = usize::try_from(self.now / TICK_MS).unwrap() % GATEWAYS;
             let lag = u64::try_from(self.queue.len()).unwrap();
             self.meters[gateway].sample(TimeMs(self.now), self.decided, lag);
@@ -239,13 +237,7 @@ impl World {
                 self.wander();
             }
         }
-        lags.sort_unstable();
-        let mut seen = Seen {
-            used_permille: done * 1_000 / able.max(1),
-            lag_ms_max: lags.last().copied().unwrap(),
-            lag_ms_p99: lags[lags.len() * 99 / 100],
-            ..Seen::default()
-        };
+        let mut seen = Seen { used_permille: done * 1_000 / able.max(1), lag_ms_max, ..Seen::default() };
         for (number, at, eta) in self.asked {
             // Who left does not learn whether it was right.
             let Some(admitted_at) = self.admitted_at[Self::index(number)] else { continue };
@@ -285,6 +277,10 @@ fn plans() -> Vec<(&'static str, Plan)> {
         ),
         ("programs", Plan { thinking: Thinking::Instant, idle_of_ten: 0, seed: 5, ..STEADY }),
         ("most only look", Plan { idle_of_ten: 7, seed: 6, ..STEADY }),
+        (
+            "everybody takes twenty seconds",
+            Plan { thinking: Thinking::Around { from_ms: 15_000, to_ms: 25_000 }, seed: 10, ..STEADY },
+        ),
         ("slow thinkers", Plan { thinking: Thinking::Exponential { mean_ms: 20_000.0 }, seed: 7, ..STEADY }),
         ("impatient", Plan { leavers_permille: 1, seed: 8, ..STEADY }),
         ("fast", Plan { speed: (500, 500), seed: 9, ..STEADY }),
@@ -297,13 +293,20 @@ fn the_pipeline_is_used_and_never_swamped() {
     for (what, plan) in plans() {
         let seen = World::new(plan).run();
         println!("{what}: {seen:?}");
-        assert!(seen.used_permille >= 900, "{what}: {seen:?}");
-        assert!(seen.lag_ms_p99 <= 5_000, "{what}: {seen:?}");
-        assert!(seen.lag_ms_max <= 15_000, "{what}: {seen:?}");
+        // What everybody does twenty seconds later is found out slowly, and comes in waves.
+        let is_slow = matches!(plan.thinking, Thinking::Around { from_ms, .. } if from_ms > 10_000);
+        let (used, lag_ms) = if is_slow { (700, 10_000) } else { (900, 5_000) };
+        assert!(seen.used_permille >= used, "{what}: {seen:?}");
+        assert!(seen.lag_ms_max <= lag_ms, "{what}: {seen:?}");
+        if plan.change_ms == u64::MAX && !is_slow {
+            assert!(seen.held * 10 >= seen.estimates * 8, "{what}: {seen:?}");
+            assert!(seen.width_permille <= 1_000, "{what}: {seen:?}");
+        }
         estimates += seen.estimates;
         held += seen.held;
     }
     assert!(estimates > 10_000, "{estimates} are too few to tell");
+    // Some estimates are about a speed that changes before they come true, and those count too.
     assert!(held * 10 >= estimates * 8, "{held} of {estimates} estimates held");
 }
 
