@@ -2,13 +2,17 @@
 
 mod admin;
 mod bodies;
+mod carts;
 pub(crate) mod gate;
 mod json;
 mod listings;
 mod openapi;
 mod orders;
+mod pages;
+mod people;
 mod prefer;
 mod problem;
+mod products;
 mod request;
 mod stream;
 
@@ -20,7 +24,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, post, put};
 use serde::Serialize;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -44,6 +48,8 @@ pub(crate) fn router(gate: Arc<Gate>, origins: &[HeaderValue]) -> Router {
         .route("/v1/sales/{name}/events", get(listings::sale_events))
         .route("/v1/admin/sales", post(admin::apply_sale))
         .route("/v1/admin/listings/{sku_and_word}", post(admin::tell_listing))
+        .merge(people_routes())
+        .merge(shop_routes(&gate))
         .route("/livez", get(live))
         .route("/readyz", get(ready))
         .route("/openapi.json", get(openapi::serve))
@@ -52,6 +58,30 @@ pub(crate) fn router(gate: Arc<Gate>, origins: &[HeaderValue]) -> Router {
         .layer(from_fn_with_state(Arc::clone(&gate), guard))
         .with_state(gate);
     if origins.is_empty() { router } else { router.layer(cors(origins)) }
+}
+
+fn people_routes() -> Router<Arc<Gate>> {
+    Router::new()
+        .route("/v1/accounts", post(people::register))
+        .route("/v1/accounts:resend", post(people::resend))
+        .route("/v1/accounts:verify", post(people::verify))
+        .route("/v1/accounts:forgot", post(people::forgot))
+        .route("/v1/accounts:reset", post(people::reset))
+        .route("/v1/sessions", post(people::log_in).merge(delete(people::log_out)))
+        .route("/v1/sessions:refresh", post(people::refresh))
+        .route("/v1/me", get(people::me).merge(delete(people::erase)))
+        .route("/v1/me/password", put(people::change_password))
+        .route("/v1/cart", get(carts::show).merge(delete(carts::clear)))
+        .route("/v1/cart/lines/{sku}", put(carts::put_line).merge(delete(carts::remove_line)))
+        .route("/v1/cart:checkout", post(carts::check_out))
+}
+
+/// Products, and pages where there is a shop.
+fn shop_routes(gate: &Gate) -> Router<Arc<Gate>> {
+    let products = Router::new()
+        .route("/v1/products", get(products::list))
+        .route("/v1/products/{sku}", get(products::one));
+    if gate.shop.is_some() { products.merge(pages::routes()) } else { products }
 }
 
 fn cors(origins: &[HeaderValue]) -> CorsLayer {

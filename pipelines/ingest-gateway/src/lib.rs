@@ -22,6 +22,8 @@ mod frame;
 pub mod http;
 pub mod identity;
 pub mod limits;
+pub mod people;
 pub mod server;
 pub mod service;
+pub mod shop;
 pub mod views;

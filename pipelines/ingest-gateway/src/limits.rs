@@ -104,7 +104,7 @@ pub struct HttpLimits {
     pub connections_max: usize,
     /// Most connections of one address.
     pub address_connections_max: usize,
-    /// Most requests in hand.
+    /// Most requests in hand, those that wait for a decision among them.
     pub requests_max: usize,
     /// Most open event streams.
     pub streams_max: usize,
@@ -128,7 +128,7 @@ impl Default for HttpLimits {
         Self {
             connections_max: 20_000,
             address_connections_max: 20_000,
-            requests_max: 4_096,
+            requests_max: 16_384,
             streams_max: 20_000,
             head_ms_max: 60_000,
             body_ms_max: 10_000,
@@ -140,6 +140,20 @@ impl Default for HttpLimits {
     }
 }
 
+/// Largest body about an account or a cart, in bytes.
+pub const ACCOUNT_BODY_BYTES_MAX: usize = 8_192;
+/// Largest picture served from a folder, in bytes.
+pub const IMAGE_BYTES_MAX: u64 = 16 * 1_048_576;
+/// Longest name of a picture's file, in bytes.
+pub const IMAGE_NAME_BYTES_MAX: usize = 200;
+/// Products on one page where nothing else is asked for.
+pub const PRODUCTS_PER_PAGE: usize = 24;
+/// Longest search, in bytes.
+pub const QUERY_BYTES_MAX: usize = 200;
+/// Listings looked at for the sales on the first page.
+pub const SALES_SHOWN_MAX: usize = 1_000;
+/// Most units a page offers where the listing has no limit.
+pub const ORDER_UNITS_SHOWN_MAX: u32 = 100;
 /// Largest body of one order, in bytes.
 pub const ORDER_BODY_BYTES_MAX: usize = 16_384;
 /// Largest body of a batch, in bytes.

@@ -27,7 +27,9 @@ use tokio::task::JoinHandle;
 use crate::http::gate::Gate;
 use crate::http::router;
 use crate::limits::{BACKLOG_CONNECTIONS_MAX, HttpLimits, SEND_BUFFER_BYTES, SWEEP_EVERY};
+use crate::people::People;
 use crate::service::{Service, network};
+use crate::shop::Shop;
 use connection::Connections;
 use tls::Certificate;
 pub use tls::TlsError;
@@ -45,6 +47,10 @@ pub struct ServerOptions {
     pub origins: Vec<HeaderValue>,
     /// Certificate and key, as PEM; without them there is no TLS.
     pub tls: Option<TlsFiles>,
+    /// Pages and products; without a shop there are none.
+    pub shop: Option<Arc<Shop>>,
+    /// Accounts and carts; without them those routes say that there are none.
+    pub people: Option<Arc<People>>,
 }
 
 /// Where certificate and key are.
@@ -114,6 +120,8 @@ impl Server {
             draining: drains,
             closing: closes,
             is_tls: tls.is_some(),
+            shop: options.shop.clone(),
+            people: options.people.clone(),
         });
         let router: Router = router(Arc::clone(&gate), &options.origins);
         let certificate = tls.as_ref().map(|(certificate, _)| Arc::clone(certificate));

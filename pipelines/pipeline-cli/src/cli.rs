@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::ExitCode;
 use crate::commands::{
-    analytics, bench, catalogue, completions, config, customer, demo, dev, keys, listing, log, notices,
-    order, payment, prove, query, reconcile, sale, sim, sink, table, topic, worker,
+    analytics, bench, catalogue, completions, config, customer, demo, dev, gateway, keys, listing, log,
+    notices, order, payment, prove, query, reconcile, sale, sim, sink, table, topic, worker,
 };
 use crate::config::{ConfigError, DEFAULT_FILE, ENV_FILE, Flag, Settings, load};
 use crate::context::Context;
@@ -83,6 +83,8 @@ pub enum Command {
     Log(log::Args),
     /// What people were told, and where they are told
     Notices(notices::Args),
+    /// Take orders over HTTP, and tell what becomes of them
+    Gateway(gateway::Args),
     /// Take the money for holds
     Payment(payment::Args),
     /// Carry decisions to DynamoDB, ClickHouse and people
@@ -123,6 +125,7 @@ impl Cli {
             Command::Order(args) => order::run(&context, args),
             Command::Log(args) => log::run(&context, args),
             Command::Notices(args) => notices::run(&context, args),
+            Command::Gateway(args) => gateway::run(&context, args),
             Command::Payment(args) => payment::run(&context, &args),
             Command::Sink(args) => sink::run(&context, &args),
             Command::Table(args) => table::run(&context, args),

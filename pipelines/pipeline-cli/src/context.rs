@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use catalogue::ProductCodec;
+use ingest_gateway::identity::Secret;
 use order_codec::{Codec, FileSchemas, HttpRegistry, KeyRing, RegistryError, SchemaSource};
 use order_log::{EmbeddedLog, EmbeddedOptions, KafkaLog, KafkaOptions, Log, LogError};
 use testbed::DevStack;
@@ -148,6 +149,14 @@ impl Context {
                 note(format!("made a key that signs privileged commands: {}", file.display()));
                 Ok(ring)
             }
+        }
+    }
+
+    /// What all gateways share: configured, or in a file beside the keys, made at first use.
+    pub fn gateway_secret(&self) -> Result<Secret> {
+        match &self.settings.gateway.secret {
+            Some(secret) => Ok(secret.clone()),
+            None => keys::gateway_secret(&self.keys_file().with_file_name(keys::SECRET_FILE_NAME)),
         }
     }
 

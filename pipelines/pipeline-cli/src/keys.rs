@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use ingest_gateway::identity::{Secret, SecretError};
 use order_codec::KeyRing;
 
 use crate::failure::Failure;
@@ -12,6 +13,8 @@ use crate::random::random;
 
 /// The name of a keys file where only its folder is known.
 pub const FILE_NAME: &str = "keys.toml";
+/// The name of the file with the gateways' secret, beside it.
+pub const SECRET_FILE_NAME: &str = "gateway.secret";
 
 /// Reads the keys; `None` when there is no such file.
 pub fn read(file: &Path) -> Result<Option<KeyRing>> {
@@ -34,12 +37,36 @@ pub fn generate(file: &Path) -> Result<KeyRing> {
     Ok(ring)
 }
 
+/// Reads the secret of the gateways, or makes it at first use.
+pub fn gateway_secret(file: &Path) -> Result<Secret> {
+    match fs::read_to_string(file) {
+        Ok(text) => text
+            .parse()
+            .map_err(|error: SecretError| Failure::usage(error.to_string()))
+            .with_context(|| format!("read the secret in {}", file.display())),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let secret = random::<32>()?;
+            let text: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+            match create(file, &text) {
+                // Another gateway was quicker.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => gateway_secret(file),
+                made => {
+                    made.with_context(|| format!("write the secret to {}", file.display()))?;
+                    Ok(Secret::from(secret))
+                }
+            }
+        }
+        Err(error) => Err(error).with_context(|| format!("read the secret in {}", file.display())),
+    }
+}
+
 /// What to say where a keys file is named that is not there.
 pub fn missing(file: &Path) -> Failure {
     Failure::usage(format!("sign the command: there is no keys file {}", file.display()))
         .next("pipeline keys generate, or name the file the workers use by --set keys_file=FILE")
 }
 
+/// Writes a file that only its owner may read; it must not exist.
 fn create(file: &Path, text: &str) -> std::io::Result<()> {
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder)?;

@@ -5,7 +5,7 @@ import { make, one, say, working } from "./dom.js";
 import { isSignedIn } from "./session.js";
 import { money, stateTitle, time } from "./words.js";
 
-let after = null;
+let next = "/v1/me/orders";
 
 function row(order) {
   const what = (order.lines || []).map((line) => `${line.quantity} × ${line.sku}`).join(", ");
@@ -20,11 +20,10 @@ function row(order) {
 }
 
 async function more() {
-  const query = after ? `?after=${encodeURIComponent(after)}` : "";
-  const page = await ask("GET", `/v1/me/orders${query}`);
+  const page = await ask("GET", next);
   one("#orders tbody").append(...page.orders.map(row));
-  after = page.next || null;
-  one("#more").hidden = !after;
+  next = page.next || null;
+  one("#more").hidden = !next;
   one("#orders").hidden = one("#orders tbody").children.length === 0;
   one("#none").hidden = !one("#orders").hidden;
 }

@@ -27,7 +27,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("accounts", &["order-model", "sink-push", "tables"]),
     ("payment-worker", &["order-model", "order-codec", "order-log"]),
     ("waiting-room", &["order-model", "order-codec", "order-log"]),
-    ("ingest-gateway", &["order-model", "order-codec", "order-log"]),
+    ("ingest-gateway", &["order-model", "order-codec", "order-log", "accounts", "catalogue", "storefront"]),
     (
         "reconcile",
         &["order-model", "order-codec", "order-log", "sink", "sink-dynamodb", "sink-clickhouse", "tables"],
@@ -40,7 +40,15 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     (
         "order-demo",
-        &["order-model", "order-codec", "order-log", "order-worker", "order-proof", "order-traffic"],
+        &[
+            "order-model",
+            "order-codec",
+            "order-log",
+            "order-worker",
+            "order-proof",
+            "order-traffic",
+            "payment-worker",
+        ],
     ),
     (
         "order-sim",
@@ -71,6 +79,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "catalogue",
             "clickhouse-embedded",
             "ingest-gateway",
+            "storefront",
             "payment-worker",
             "reconcile",
             "sink",

@@ -50,7 +50,7 @@ struct Entry {
 
 pub(super) struct Orders {
     entries: HashMap<OrderId, Entry>,
-    by_customer: HashMap<CustomerId, Vec<OrderId>>,
+    by_customer: HashMap<CustomerId, VecDeque<OrderId>>,
     /// In the order they came; may name orders that are forgotten.
     arrived: VecDeque<OrderId>,
     /// In the order they ended.
@@ -113,7 +113,7 @@ impl Orders {
             self.ended.push_back(order);
         }
         self.arrived.push_back(order);
-        self.by_customer.entry(news.event.customer).or_default().push(order);
+        self.by_customer.entry(news.event.customer).or_default().push_back(order);
         self.entries.insert(order, Entry { news: vec![news], readers });
         while self.entries.len() > self.limits.orders_max {
             let Some(oldest) = self.ended.pop_front().or_else(|| self.arrived.pop_front()) else { return };
@@ -129,7 +129,10 @@ impl Orders {
         self.forgotten += 1;
         let Some(customer) = entry.news.first().map(|news| news.event.customer) else { return };
         if let Some(orders) = self.by_customer.get_mut(&customer) {
-            orders.retain(|other| *other != order);
+            // Whoever has many orders has the oldest forgotten first: it is near the beginning.
+            if let Some(index) = orders.iter().position(|other| *other == order) {
+                orders.remove(index);
+            }
             if orders.is_empty() {
                 self.by_customer.remove(&customer);
             }

@@ -20,7 +20,9 @@ use tokio::sync::{Semaphore, watch};
 use super::problem::Problem;
 use crate::identity::Identity;
 use crate::limits::{HttpLimits, TARGET_BYTES_MAX};
+use crate::people::People;
 use crate::service::{Refusal, Service};
+use crate::shop::Shop;
 
 /// What the handlers share.
 pub(crate) struct Gate {
@@ -35,6 +37,10 @@ pub(crate) struct Gate {
     /// True once connections are being ended: streams end, and nothing new is begun.
     pub(crate) closing: watch::Receiver<bool>,
     pub(crate) is_tls: bool,
+    /// Pages and products, if there is a shop.
+    pub(crate) shop: Option<Arc<Shop>>,
+    /// Accounts and carts, if there are any.
+    pub(crate) people: Option<Arc<People>>,
 }
 
 /// Whoever is at the other end of a connection; behind the PROXY protocol, whom it names.
@@ -70,7 +76,7 @@ impl Gate {
     }
 
     /// The address a request comes from: the last one that no named proxy of ours vouches for.
-    fn address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    pub(super) fn address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         if !self.is_proxy(peer) {
             return peer;
         }

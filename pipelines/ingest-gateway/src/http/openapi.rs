@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{admin, bodies, listings, orders};
+use super::{admin, bodies, carts, listings, orders, people, products};
 
 /// Every route stands here.
 #[derive(OpenApi)]
@@ -15,6 +15,10 @@ use super::{admin, bodies, listings, orders};
     paths(
         orders::place, orders::place_all, orders::cancel, orders::show, orders::events, orders::mine,
         listings::list, listings::show, listings::events, listings::sale, listings::sale_events,
+        people::register, people::resend, people::verify, people::forgot, people::reset, people::log_in,
+        people::refresh, people::log_out, people::me, people::change_password, people::erase,
+        carts::show, carts::clear, carts::put_line, carts::remove_line, carts::check_out,
+        products::list, products::one,
         admin::apply_sale, admin::tell_listing, super::live, super::ready,
     ),
     components(schemas(bodies::RevealBody)),

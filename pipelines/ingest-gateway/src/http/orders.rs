@@ -79,7 +79,7 @@ pub(super) async fn place(State(gate): State<Arc<Gate>>, request: Request) -> Re
 }
 
 /// An order that the log has, with or without its decision.
-fn answer(placed: &Placed, request: &HeaderMap) -> Response {
+pub(super) fn answer(placed: &Placed, request: &HeaderMap) -> Response {
     let status = if placed.answer.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
     let view = OrderView::from(placed);
     let mut response = json(status, &view);

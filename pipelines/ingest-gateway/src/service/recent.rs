@@ -101,7 +101,10 @@ impl Drop for First {
         if !self.is_kept {
             let mut entries = self.recent.entries();
             entries.by_order.remove(&self.order);
-            entries.by_age.retain(|order| *order != self.order);
+            // It came lately: it is near the end.
+            if let Some(index) = entries.by_age.iter().rposition(|order| *order == self.order) {
+                entries.by_age.remove(index);
+            }
         }
     }
 }

@@ -169,7 +169,8 @@ pub fn run(context: &Context, args: Args) -> Result<ExitCode> {
     }
 }
 
-fn topic(context: &Context, log: Arc<dyn Log>) -> Result<CatalogueTopic> {
+/// The topic of products.
+pub(crate) fn topic(context: &Context, log: Arc<dyn Log>) -> Result<CatalogueTopic> {
     let name = Arc::clone(&context.topics().catalogue);
     Ok(CatalogueTopic { log, name, codec: context.product_codec()? })
 }

@@ -4,8 +4,8 @@ use std::io::Stdout;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use clap::Subcommand;
 use catalogue::{Change, ProductCodec};
+use clap::Subcommand;
 use order_codec::{Codec, KeyRing, MAC_HEADER, RawRecord, read_command};
 use order_log::{Bounds, Log, Record, RecordBatch};
 use order_model::{Partition, TimeMs};

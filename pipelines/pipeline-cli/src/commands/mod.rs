@@ -9,6 +9,7 @@ pub mod config;
 pub mod customer;
 pub mod demo;
 pub mod dev;
+pub mod gateway;
 pub mod keys;
 pub mod listing;
 pub mod log;

@@ -4,6 +4,7 @@
 //!
 //! Unknown keys are refused wherever they stand, with the nearest known one. Every value remembers who set it.
 
+mod gateway;
 mod load;
 mod log_url;
 mod options;
@@ -13,6 +14,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+pub use gateway::GatewaySettings;
 pub use load::{ConfigError, ENV_FILE, Flag, Origin, Value, load, variable_of};
 pub use log_url::{LogUrl, LogUrlError};
 pub use options::{ConfigOption, OPTIONS};

@@ -143,6 +143,47 @@ pub const OPTIONS: &[ConfigOption] = &[
         "",
         "where callbacks of the provider come in, as 127.0.0.1:8090; empty: nowhere",
     ),
+    option("gateway_listen", "127.0.0.1:8080", "where the gateway takes orders over HTTP"),
+    option("gateway_tls_certificate", "", "PEM file with the gateway's chain of certificates; empty: no TLS"),
+    option("gateway_tls_key", "", "PEM file with the key of that certificate"),
+    option(
+        "gateway_proxies",
+        "",
+        "proxies in front of the gateway, as 10.0.0.0/8 with commas: only theirs is believed who asks",
+    ),
+    option(
+        "gateway_proxy_protocol",
+        "false",
+        "whether those proxies begin connections by the PROXY protocol",
+    ),
+    option(
+        "gateway_origins",
+        "",
+        "origins whose pages may call the gateway, as https://shop.example with commas",
+    ),
+    ConfigOption {
+        name: "gateway_secret",
+        default: "",
+        secret: true,
+        help: "64 hexadecimal digits all gateways share; empty: gateway.secret beside the keys, made at first use",
+    },
+    option("shop_name", "Doorbuster", "what the gateway's pages call the shop"),
+    option("shop_images", "", "folder with the pictures that products name; empty: the demo's drawings"),
+    option(
+        "gateway_address_per_second",
+        "500",
+        "requests of one address a second; four seconds' worth at once",
+    ),
+    option(
+        "gateway_customer_per_second",
+        "10",
+        "orders of one customer a second; four seconds' worth at once",
+    ),
+    option(
+        "gateway_unready_ms",
+        "0",
+        "how long the gateway says that it is not ready before it ends connections, in milliseconds",
+    ),
     option("dev_dir", ".pipeline/dev", "where `dev up` keeps the broker and the registry it starts"),
     option(
         "wait_for_log_seconds",

@@ -12,6 +12,7 @@ use order_log::ReadLimits;
 use order_log::limits::{READ_BATCH_BYTES_MAX, READ_BATCH_RECORDS_MAX};
 use order_model::limits::{PARTITIONS_MAX, RETENTION_MS_MAX, RETENTION_MS_MIN};
 
+use super::gateway::GatewaySettings;
 use super::load::{ConfigError, Origin, Value};
 use super::log_url::LogUrl;
 use super::outputs::{ClickHouseSettings, PaymentSettings, TableSettings};
@@ -63,6 +64,8 @@ pub struct Settings {
     pub clickhouse: ClickHouseSettings,
     /// How people are told.
     pub push: PushConfig,
+    /// The gateway.
+    pub gateway: GatewaySettings,
     /// The payment worker.
     pub payment: PaymentSettings,
     /// Where the dev stack lives.
@@ -95,6 +98,7 @@ impl Settings {
             tables: TableSettings::new(&values)?,
             clickhouse: ClickHouseSettings::new(&values)?,
             push: super::push::config(&values)?,
+            gateway: GatewaySettings::new(&values)?,
             payment: PaymentSettings::new(&values)?,
             dev_dir: PathBuf::from(values.parse("dev_dir", not_empty)?),
             wait_for_log: Duration::from_secs(

@@ -1,6 +1,5 @@
 //! `pipeline prove --draw`: the proof of one draw, so that anybody can follow it.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 
 use anyhow::Result;
@@ -44,11 +43,7 @@ impl From<&DrawnOrder> for DrawnView {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a text cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Shows the proof; the exit code says whether it holds.

@@ -1,0 +1,496 @@
+//! Routes about accounts and log-ins. The refresh token travels in a cookie that no script reads, and that no other site's page
+//! makes a browser send.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use accounts::{
+    ChangePasswordError, EmailAddress, EraseError, LinkToken, LogInError, Password, RefreshError,
+    RefreshToken, RegisterError, Registration, ResetError, Session, Trouble, VerifyError,
+};
+use axum::extract::{Request, State};
+use axum::http::header::{COOKIE, SET_COOKIE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::gate::{Gate, Peer};
+use super::json;
+use super::json::{Object, read};
+use super::problem::Problem;
+use crate::limits::ACCOUNT_BODY_BYTES_MAX;
+use crate::people::People;
+
+const COOKIE_NAME: &str = "refresh";
+/// Every route that wants the cookie is below it.
+const COOKIE_PATH: &str = "/v1";
+const JSON: &str = "application/json";
+
+/// Somebody who wants an account.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = RegistrationRequest)]
+pub(super) struct RegistrationBody {
+    /// Where the letter with the link goes.
+    email: String,
+    /// 8 to 128 characters.
+    password: String,
+    /// The language of letters, as `en`.
+    #[serde(default)]
+    locale: String,
+}
+
+/// Somebody who logs in.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = LogInRequest)]
+pub(super) struct LogInBody {
+    /// The address of the account.
+    email: String,
+    /// Its password.
+    password: String,
+}
+
+/// An address.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = AddressRequest)]
+pub(super) struct AddressBody {
+    /// The address.
+    email: String,
+}
+
+/// What a link carries.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = VerifyRequest)]
+pub(super) struct VerifyBody {
+    /// The token at the end of the link.
+    token: String,
+}
+
+/// A new password, and what the link carries.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ResetRequest)]
+pub(super) struct ResetBody {
+    /// The token at the end of the link.
+    token: String,
+    /// 8 to 128 characters.
+    password: String,
+}
+
+/// A new password, and the old one.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ChangePasswordRequest)]
+pub(super) struct ChangePasswordBody {
+    /// The one that is to go.
+    old: String,
+    /// 8 to 128 characters.
+    new: String,
+}
+
+/// The password again: what cannot be undone needs more than a token.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = PasswordRequest)]
+pub(super) struct PasswordBody {
+    /// The password.
+    password: String,
+}
+
+/// Somebody is logged in. The refresh token comes as a cookie.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Session)]
+pub(super) struct SessionView {
+    /// To be sent as `Authorization: Bearer`.
+    access_token: String,
+    /// `Bearer`.
+    token_type: &'static str,
+    /// How long it is good, in seconds.
+    expires_in: u64,
+    /// Who.
+    customer: String,
+    /// Whether the address is verified; only then may they order.
+    verified: bool,
+}
+
+/// Somebody's own account.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Profile)]
+pub(super) struct ProfileView {
+    /// Who they are in orders.
+    customer: String,
+    /// Their address.
+    email: String,
+    /// Whether it is verified.
+    verified: bool,
+    /// What they may do.
+    roles: Vec<&'static str>,
+}
+
+fn people(gate: &Gate) -> Result<&Arc<People>, Problem> {
+    let none = || Problem::new(StatusCode::NOT_FOUND, "no_such_resource", "there are no accounts here");
+    gate.people.as_ref().ok_or_else(none)
+}
+
+async fn body<T: DeserializeOwned>(gate: &Gate, request: Request) -> Result<T, Problem>
+where
+    Object<T>: DeserializeOwned,
+{
+    let (bytes, _) = gate.body(request, ACCOUNT_BODY_BYTES_MAX, &[JSON]).await?;
+    Ok(read::<Object<T>>(&bytes)?.0)
+}
+
+/// Where a request comes from. Tests without connections come from nowhere.
+fn origin(gate: &Gate, request: &Request) -> IpAddr {
+    let peer = request.extensions().get::<Peer>();
+    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(peer)| gate.address(peer.ip(), request.headers()))
+}
+
+fn address(text: &str) -> Result<EmailAddress, Problem> {
+    EmailAddress::parse(text)
+        .map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "email_invalid", error.to_string()))
+}
+
+fn password(text: &str) -> Result<Password, Problem> {
+    Password::new(text).map_err(|error| {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "password_invalid", error.to_string())
+    })
+}
+
+impl From<Trouble> for Problem {
+    fn from(trouble: Trouble) -> Self {
+        let detail = trouble.to_string();
+        let later = |status, name, ms: u64| Self {
+            retry_after_seconds: Some(ms.div_ceil(1_000)),
+            ..Self::new(status, name, &*detail)
+        };
+        match trouble {
+            Trouble::Busy { retry_after_ms } => {
+                later(StatusCode::SERVICE_UNAVAILABLE, "busy", retry_after_ms)
+            }
+            Trouble::TooMany { retry_after_ms } => {
+                later(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", retry_after_ms)
+            }
+            Trouble::Store(_) => {
+                tracing::warn!("{detail}");
+                let said = "accounts cannot be reached just now; orders of those who are logged in go on";
+                Self {
+                    retry_after_seconds: Some(1),
+                    ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "accounts_away", said)
+                }
+            }
+            Trouble::Contended => Self::new(StatusCode::CONFLICT, "changed_meanwhile", detail),
+            Trouble::Machine(_) => {
+                tracing::error!("{detail}");
+                Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "gateway_failed",
+                    "this gateway cannot do it; try again",
+                )
+            }
+        }
+    }
+}
+
+fn unprocessable(name: &str, detail: String) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, name, detail)
+}
+
+impl From<RegisterError> for Problem {
+    fn from(error: RegisterError) -> Self {
+        match error {
+            RegisterError::PasswordIsAddress => unprocessable("password_invalid", error.to_string()),
+            RegisterError::Trouble(trouble) => trouble.into(),
+        }
+    }
+}
+
+impl From<VerifyError> for Problem {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Link(_) => unprocessable("link_invalid", error.to_string()),
+            VerifyError::Trouble(trouble) => trouble.into(),
+        }
+    }
+}
+
+impl From<ResetError> for Problem {
+    fn from(error: ResetError) -> Self {
+        match error {
+            ResetError::Link(_) => unprocessable("link_invalid", error.to_string()),
+            ResetError::Trouble(trouble) => trouble.into(),
+        }
+    }
+}
+
+impl From<LogInError> for Problem {
+    fn from(error: LogInError) -> Self {
+        match error {
+            LogInError::Wrong => Self::new(StatusCode::UNAUTHORIZED, "log_in_wrong", error.to_string()),
+            LogInError::Trouble(trouble) => trouble.into(),
+        }
+    }
+}
+
+impl From<RefreshError> for Problem {
+    fn from(error: RefreshError) -> Self {
+        match error {
+            RefreshError::Trouble(trouble) => trouble.into(),
+            RefreshError::NoToken | RefreshError::Ended | RefreshError::Reused => {
+                Self::new(StatusCode::UNAUTHORIZED, "log_in_ended", error.to_string())
+            }
+        }
+    }
+}
+
+impl From<ChangePasswordError> for Problem {
+    fn from(error: ChangePasswordError) -> Self {
+        match error {
+            ChangePasswordError::Wrong => {
+                Self::new(StatusCode::UNAUTHORIZED, "log_in_wrong", error.to_string())
+            }
+            ChangePasswordError::PasswordIsAddress => unprocessable("password_invalid", error.to_string()),
+            ChangePasswordError::Trouble(trouble) => trouble.into(),
+        }
+    }
+}
+
+impl From<EraseError> for Problem {
+    fn from(error: EraseError) -> Self {
+        tracing::warn!("{error}");
+        let detail = "not all of it could be deleted; ask again, and the rest is";
+        Self {
+            retry_after_seconds: Some(1),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "accounts_away", detail)
+        }
+    }
+}
+
+/// The cookie, or one that takes it away.
+fn cookie(gate: &Gate, token: &str, seconds: u64) -> HeaderValue {
+    let secure = if gate.is_tls { "; Secure" } else { "" };
+    let text = format!(
+        "{COOKIE_NAME}={token}; Path={COOKIE_PATH}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"
+    );
+    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("refresh=; Path=/v1; Max-Age=0"))
+}
+
+fn refresh_token(headers: &HeaderMap) -> Option<RefreshToken> {
+    let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|text| text.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == COOKIE_NAME).map(|(_, token)| RefreshToken::new(token))
+}
+
+fn session(gate: &Gate, session: &Session) -> Response {
+    let now = gate.service.now().0;
+    let seconds = |until: u64| until.saturating_sub(now) / 1_000;
+    let view = SessionView {
+        access_token: session.access.expose().to_owned(),
+        token_type: "Bearer",
+        expires_in: seconds(session.access_expires.0),
+        customer: session.identity.customer.to_string(),
+        verified: session.identity.verified,
+    };
+    let mut response = json(StatusCode::OK, &view);
+    let cookie = cookie(gate, session.refresh.expose(), seconds(session.refresh_expires.0));
+    response.headers_mut().insert(SET_COOKIE, cookie);
+    response
+}
+
+fn ended(gate: &Gate, mut response: Response) -> Response {
+    response.headers_mut().insert(SET_COOKIE, cookie(gate, "", 0));
+    response
+}
+
+/// Registers somebody, and writes them a letter with a link. The answer does not tell whether the address has an account.
+#[utoipa::path(post, path = "/v1/accounts", tag = "accounts", request_body = RegistrationBody, responses(
+    (status = 202, description = "A letter is on its way."),
+    (status = "default", description = "Nothing was done.", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn register(State(gate): State<Arc<Gate>>, request: Request) -> Result<StatusCode, Problem> {
+    let (people, from) = (people(&gate)?, origin(&gate, &request));
+    let RegistrationBody { email, password: text, locale } = body(&gate, request).await?;
+    password(&text)?;
+    let registration = Registration::new(address(&email)?, &text, &locale);
+    let registration = registration.map_err(|error| unprocessable("password_invalid", error.to_string()))?;
+    people.accounts.register(registration, from).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Writes the letter with the link again.
+#[utoipa::path(post, path = "/v1/accounts:resend", tag = "accounts", request_body = AddressBody, responses(
+    (status = 202, description = "If there is something to verify, a letter is on its way."),
+    (status = "default", description = "Nothing was done.", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn resend(State(gate): State<Arc<Gate>>, request: Request) -> Result<StatusCode, Problem> {
+    let (people, from) = (people(&gate)?, origin(&gate, &request));
+    let AddressBody { email } = body(&gate, request).await?;
+    people.accounts.resend(&address(&email)?, from).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Verifies an address by the token of a link. A log-in that is open sees it at its next refresh.
+#[utoipa::path(post, path = "/v1/accounts:verify", tag = "accounts", request_body = VerifyBody, responses(
+    (status = 204, description = "The address is verified."),
+    (status = "default", description = "It is not.", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn verify(State(gate): State<Arc<Gate>>, request: Request) -> Result<StatusCode, Problem> {
+    let people = people(&gate)?;
+    let VerifyBody { token } = body(&gate, request).await?;
+    people.accounts.verify(&LinkToken::new(token)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Writes a letter with a link that sets a new password, if the address has an account.
+#[utoipa::path(post, path = "/v1/accounts:forgot", tag = "accounts", request_body = AddressBody, responses(
+    (status = 202, description = "If there is an account, a letter is on its way."),
+    (status = "default", description = "Nothing was done.", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn forgot(State(gate): State<Arc<Gate>>, request: Request) -> Result<StatusCode, Problem> {
+    let (people, from) = (people(&gate)?, origin(&gate, &request));
+    let AddressBody { email } = body(&gate, request).await?;
+    people.accounts.forgot_password(&address(&email)?, from).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Sets a new password by the token of a link, and ends every log-in.
+#[utoipa::path(post, path = "/v1/accounts:reset", tag = "accounts", request_body = ResetBody, responses(
+    (status = 204, description = "The password is set."),
+    (status = "default", description = "It is not.", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn reset(State(gate): State<Arc<Gate>>, request: Request) -> Result<StatusCode, Problem> {
+    let people = people(&gate)?;
+    let ResetBody { token, password: text } = body(&gate, request).await?;
+    people.accounts.reset_password(&LinkToken::new(token), &password(&text)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Logs somebody in.
+#[utoipa::path(post, path = "/v1/sessions", tag = "accounts", request_body = LogInBody, responses(
+    (status = 200, description = "They are logged in; the refresh token is in a cookie.", body = SessionView),
+    (status = "default", description = "They are not.", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn log_in(State(gate): State<Arc<Gate>>, request: Request) -> Result<Response, Problem> {
+    let (people, from) = (people(&gate)?, origin(&gate, &request));
+    let LogInBody { email, password: text } = body(&gate, request).await?;
+    // An address or a password that nobody can have is as wrong as any other.
+    let wrong = || Problem::from(LogInError::Wrong);
+    let address = EmailAddress::parse(&email).map_err(|_| wrong())?;
+    let password = Password::new(&text).map_err(|_| wrong())?;
+    Ok(session(&gate, &people.accounts.log_in(&address, &password, from).await?))
+}
+
+/// Gets the next access token by the cookie, and the next cookie. One that was used before ends the log-in.
+#[utoipa::path(post, path = "/v1/sessions:refresh", tag = "accounts", responses(
+    (status = 200, description = "They still are logged in.", body = SessionView),
+    (status = "default", description = "They are not.", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn refresh(State(gate): State<Arc<Gate>>, headers: HeaderMap) -> Response {
+    let people = match people(&gate) {
+        Ok(people) => people,
+        Err(problem) => return problem.into_response(),
+    };
+    let refreshed = match refresh_token(&headers) {
+        Some(token) => people.accounts.refresh(&token).await,
+        None => Err(RefreshError::NoToken),
+    };
+    match refreshed {
+        Ok(next) => session(&gate, &next),
+        Err(error) => {
+            let is_over = !matches!(error, RefreshError::Trouble(_));
+            let response = Problem::from(error).into_response();
+            if is_over { ended(&gate, response) } else { response }
+        }
+    }
+}
+
+/// Logs somebody out of this browser.
+#[utoipa::path(delete, path = "/v1/sessions", tag = "accounts", responses(
+    (status = 204, description = "They are logged out."),
+    (status = "default", description = "They may still be logged in.", body = Problem, content_type = "application/problem+json"),
+))]
+pub(super) async fn log_out(State(gate): State<Arc<Gate>>, headers: HeaderMap) -> Result<Response, Problem> {
+    if let Some(token) = refresh_token(&headers) {
+        people(&gate)?.accounts.log_out(&token).await?;
+    }
+    Ok(ended(&gate, StatusCode::NO_CONTENT.into_response()))
+}
+
+/// Shows somebody their own account.
+#[utoipa::path(get, path = "/v1/me", tag = "accounts", responses(
+    (status = 200, description = "The account.", body = ProfileView),
+    (status = "default", description = "It cannot be shown.", body = Problem, content_type = "application/problem+json"),
+), security(("bearer" = [])))]
+pub(super) async fn me(State(gate): State<Arc<Gate>>, headers: HeaderMap) -> Result<Response, Problem> {
+    let who = gate.identify(&headers)?;
+    let profile = people(&gate)?.accounts.profile(who.customer).await?;
+    let none = || Problem::new(StatusCode::NOT_FOUND, "account_gone", "there is no such account any more");
+    let profile = profile.ok_or_else(none)?;
+    let view = ProfileView {
+        customer: profile.customer.to_string(),
+        email: profile.address.expose().to_owned(),
+        verified: profile.verified,
+        roles: profile.roles.iter().map(accounts::Role::name).collect(),
+    };
+    Ok(json(StatusCode::OK, &view))
+}
+
+/// Changes the password, and ends every log-in.
+#[utoipa::path(put, path = "/v1/me/password", tag = "accounts", request_body = ChangePasswordBody, responses(
+    (status = 204, description = "It is changed."),
+    (status = "default", description = "It is not.", body = Problem, content_type = "application/problem+json"),
+), security(("bearer" = [])))]
+pub(super) async fn change_password(
+    State(gate): State<Arc<Gate>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (people, from) = (people(&gate)?, origin(&gate, &request));
+    let who = gate.identify(request.headers())?;
+    let ChangePasswordBody { old, new } = body(&gate, request).await?;
+    let old = Password::new(&old).map_err(|_| Problem::from(ChangePasswordError::Wrong))?;
+    people.accounts.change_password(who.customer, &old, &password(&new)?, from).await?;
+    Ok(ended(&gate, StatusCode::NO_CONTENT.into_response()))
+}
+
+/// Deletes everything that is known about somebody: account, log-ins, cart, contacts. The log keeps a number that leads
+/// to nobody.
+#[utoipa::path(delete, path = "/v1/me", tag = "accounts", request_body = PasswordBody, responses(
+    (status = 204, description = "It is gone."),
+    (status = "default", description = "It is not, or not all of it.", body = Problem, content_type = "application/problem+json"),
+), security(("bearer" = [])))]
+pub(super) async fn erase(State(gate): State<Arc<Gate>>, request: Request) -> Result<Response, Problem> {
+    let (people, from) = (people(&gate)?, origin(&gate, &request));
+    let who = gate.identify(request.headers())?;
+    let PasswordBody { password: text } = body(&gate, request).await?;
+    let password = Password::new(&text).map_err(|_| Problem::from(LogInError::Wrong))?;
+    if let Some(profile) = people.accounts.profile(who.customer).await? {
+        people.accounts.log_in(&profile.address, &password, from).await?;
+    }
+    people.accounts.erase(who.customer).await?;
+    Ok(ended(&gate, StatusCode::NO_CONTENT.into_response()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cookie_is_found_among_others() {
+        let of = |texts: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            texts.iter().for_each(|text| {
+                headers.append(COOKIE, HeaderValue::from_static(text));
+            });
+            refresh_token(&headers).map(|token| token.expose().to_owned())
+        };
+        assert_eq!(of(&["a=b; refresh=x.y; c=d"]).as_deref(), Some("x.y"));
+        assert_eq!(of(&["a=b", "refresh=z"]).as_deref(), Some("z"));
+        assert_eq!(of(&["xrefresh=z; refreshx=y"]), None);
+        assert_eq!(of(&[]), None);
+    }
+}

@@ -1,0 +1,116 @@
+//! What a shop has beside its orders: pages, products and pictures.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use catalogue::{Catalogue, CatalogueFollower, Image, demo_image};
+use storefront::Storefront;
+use storefront::views::Picture;
+
+use crate::limits::{IMAGE_BYTES_MAX, IMAGE_NAME_BYTES_MAX};
+
+/// Where pictures are that are no URLs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Images {
+    /// The demo's drawings, which are in the program.
+    Demo,
+    /// Files of a folder; none of the folders within.
+    Folder(PathBuf),
+}
+
+/// A picture, ready to be sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ImageFile {
+    /// Its content.
+    pub bytes: Vec<u8>,
+    /// Its media type.
+    pub content_type: &'static str,
+}
+
+/// Pages, products and pictures.
+pub struct Shop {
+    /// The pages.
+    pub pages: Storefront,
+    /// The products.
+    pub catalogue: Arc<CatalogueFollower>,
+    /// The pictures.
+    pub images: Images,
+}
+
+impl fmt::Debug for Shop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shop").field("images", &self.images).finish_non_exhaustive()
+    }
+}
+
+impl Shop {
+    /// The products as they are now.
+    pub fn products(&self) -> Arc<Catalogue> {
+        self.catalogue.snapshot()
+    }
+
+    /// Reads a picture; `None` when there is none of that name, or it is too large. Blocks.
+    pub fn image(&self, name: &str) -> Option<ImageFile> {
+        let content_type = content_type_of(name)?;
+        let bytes = match &self.images {
+            Images::Demo => demo_image(name)?.as_bytes().to_vec(),
+            Images::Folder(folder) => {
+                let file = folder.join(name);
+                let size = std::fs::metadata(&file).ok().filter(std::fs::Metadata::is_file)?.len();
+                if size > IMAGE_BYTES_MAX {
+                    return None;
+                }
+                std::fs::read(file).ok()?
+            }
+        };
+        Some(ImageFile { bytes, content_type })
+    }
+}
+
+/// The media type of a picture's file; `None` where the name is not that of a file in a folder, or the kind is unknown.
+fn content_type_of(name: &str) -> Option<&'static str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if name.len() > IMAGE_NAME_BYTES_MAX || name.starts_with('.') || !name.bytes().all(is_plain) {
+        return None;
+    }
+    match name.rsplit_once('.')?.1.to_ascii_lowercase().as_str() {
+        "avif" => Some("image/avif"),
+        "gif" => Some("image/gif"),
+        "jpg" | "jpeg" => Some("image/jpeg"),
+        "png" => Some("image/png"),
+        "svg" => Some("image/svg+xml"),
+        "webp" => Some("image/webp"),
+        _ => None,
+    }
+}
+
+/// A picture as a page links to it.
+pub(crate) fn picture(image: &Image) -> Picture {
+    let link = if image.is_url() { image.source.clone() } else { format!("/images/{}", image.source) };
+    Picture { link, alt: image.alt.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_files_of_the_folder_are_pictures() {
+        for (name, kind) in [
+            ("shoe.svg", Some("image/svg+xml")),
+            ("a_b-1.JPG", Some("image/jpeg")),
+            ("../keys.png", None),
+            ("a/b.png", None),
+            ("a\\b.png", None),
+            (".png", None),
+            ("..png", None),
+            ("%2e%2e.png", None),
+            ("shoe", None),
+            ("shoe.html", None),
+            ("", None),
+        ] {
+            assert_eq!(content_type_of(name), kind, "{name}");
+        }
+    }
+}
