@@ -295,7 +295,7 @@ fn check_claim(
 }
 
 /// Shows all to the auditor: records and decisions of each partition in turn, as they lie in the log.
-fn audit(world: &World, found: &[Found]) -> Result<(), SimFailure> {
+fn audit(world: &mut World, found: &[Found]) -> Result<(), SimFailure> {
     let mut auditor = Auditor::new(world.partitions);
     for found in found {
         let mut decisions = found.decisions.iter().map(|(_, decision, _)| decision).peekable();
@@ -310,6 +310,7 @@ fn audit(world: &World, found: &[Found]) -> Result<(), SimFailure> {
     if !report.holds() {
         return Err(SimFailure::Audit(report.to_string()));
     }
+    world.numbers.drawn += report.numbers.entered;
     if report.numbers.under_way > 0 {
         return Err(SimFailure::Audit(format!("{} relays never arrived", report.numbers.under_way)));
     }

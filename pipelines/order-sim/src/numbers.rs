@@ -29,6 +29,8 @@ numbers! {
     records;
     /// Decisions, each number once.
     decisions;
+    /// Orders that entered a draw.
+    drawn;
     /// Decisions in the log under a number that was there before.
     repeated_decisions;
     /// Relays, each number once.
