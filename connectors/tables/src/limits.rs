@@ -18,3 +18,6 @@ pub const ACTIVE_STEP_MS_MAX: u64 = 2_000;
 pub const TABLE_NAME_BYTES_MAX: usize = 255;
 /// Longest piece of a service's answer that an error repeats, in characters.
 pub const DETAIL_CHARS_MAX: usize = 300;
+/// Threads that serve a DynamoDB in this process.
+#[cfg(feature = "local")]
+pub const LOCAL_THREADS: usize = 2;

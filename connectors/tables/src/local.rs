@@ -12,6 +12,7 @@ use dynoxide::Database;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use crate::limits::LOCAL_THREADS;
 use crate::{TableOptions, TablesError};
 
 /// DynamoDB in this process.
@@ -73,7 +74,13 @@ fn serve(
     started: &mpsc::Sender<Result<(), TablesError>>,
     stopped: oneshot::Receiver<()>,
 ) -> Result<(), TablesError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    // One request is read and another answered while a third is in the database, which takes one at a time.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(LOCAL_THREADS)
+        .thread_name("dynoxide")
+        .enable_all()
+        .build()
+        .map_err(failed)?;
     runtime.block_on(async {
         let listener = TcpListener::from_std(listener).map_err(failed)?;
         let serving = dynoxide::server::serve_with_shutdown(listener, database, std::future::pending());
