@@ -315,6 +315,7 @@ fn a_draw_from_its_opening_to_its_proof() {
     place.run(&apply).expect(ExitCode::Usage).says("was opened to be drawn, which cannot change");
 }
 
+#[expect(clippy::unwrap_used, reason = "the helper of a test fails as the test does")]
 fn files_named(folder: &std::path::Path, name: &str) -> Vec<std::path::PathBuf> {
     let mut found = Vec::new();
     for entry in folder.read_dir().unwrap() {
