@@ -40,7 +40,6 @@ mod http;
 pub mod limits;
 mod look_back;
 mod ownership;
-mod pace;
 mod provider;
 mod router;
 mod sandbox;

@@ -48,7 +48,6 @@ impl Desk {
             calling: 0,
         };
         self.owned.insert(partition, owned);
-        self.weigh_anew();
         (self.parts.observer)(Moment::Assigned(partition));
         Ok(())
     }
@@ -84,7 +83,6 @@ impl Desk {
         for order in orders {
             queue(&mut self.ready, owned, partition, order);
         }
-        self.weigh_anew();
         (self.parts.observer)(Moment::Restored(partition));
         Ok(())
     }
@@ -124,7 +122,6 @@ impl Desk {
             .collect();
         for partition in done {
             self.owned.remove(&partition);
-            self.weigh_anew();
             self.member.stop(partition)?;
             (self.parts.observer)(Moment::Released(partition));
         }
