@@ -128,3 +128,57 @@ impl Rate {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Admits so many every second for so long.
+    fn admit(rate: &mut Rate, now: &mut u64, seconds: u64, people: u32, is_busy: bool) {
+        for _ in 0..seconds {
+            *now += 1_000;
+            rate.admitted(TimeMs(*now), people, is_busy);
+        }
+    }
+
+    #[test]
+    fn a_steady_pace_is_told_with_a_narrow_error() {
+        let (mut rate, mut now) = (Rate::default(), 0);
+        admit(&mut rate, &mut now, 60, 10, false);
+        assert_eq!(rate.eta(100), None, "the pace is still being found");
+        admit(&mut rate, &mut now, 9, 200, true);
+        assert_eq!(rate.eta(100), None, "too little is known");
+        admit(&mut rate, &mut now, 1, 200, true);
+        assert_eq!(rate.eta(1_999), Some(Eta { early_ms: 8_090, likely_ms: 10_000, late_ms: 12_111 }));
+        admit(&mut rate, &mut now, 100, 200, true);
+        admit(&mut rate, &mut now, 10, 50, true);
+        assert_eq!(rate.per_s_milli(), None, "it has changed too much");
+        admit(&mut rate, &mut now, 60, 100, true);
+        let eta = rate.eta(999).unwrap();
+        assert!((eta.early_ms..=eta.late_ms).contains(&10_000), "{eta:?}");
+    }
+
+    #[test]
+    fn what_varies_widens_the_interval_of_those_who_are_next() {
+        let (mut rate, mut now) = (Rate::default(), 0);
+        for second in 0..100 {
+            admit(&mut rate, &mut now, 1, if second % 2 == 0 { 50 } else { 150 }, true);
+        }
+        let width = |ahead: u32| {
+            let eta = rate.eta(ahead).unwrap();
+            (eta.late_ms - eta.early_ms) * 100 / eta.likely_ms
+        };
+        assert!(width(300) > 2 * width(10_000), "{} and {}", width(300), width(10_000));
+        assert!(rate.eta(u32::MAX).unwrap().late_ms <= ETA_MS_MAX + RATE_SAMPLE_MS_MIN);
+    }
+
+    #[test]
+    fn time_with_nobody_waiting_does_not_count() {
+        let (mut rate, mut now) = (Rate::default(), 0);
+        admit(&mut rate, &mut now, 20, 100, true);
+        now += 600_000;
+        rate.begin(TimeMs(now));
+        admit(&mut rate, &mut now, 1, 100, true);
+        assert_eq!(rate.per_s_milli(), Some(100_000));
+    }
+}
