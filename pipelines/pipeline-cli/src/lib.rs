@@ -12,6 +12,7 @@ pub mod decisions;
 pub mod draws;
 mod exit_code;
 pub mod failure;
+pub mod gateway;
 pub mod keys;
 pub mod listings;
 pub mod live;

@@ -27,7 +27,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("accounts", &["order-model", "sink-push", "tables"]),
     ("payment-worker", &["order-model", "order-codec", "order-log"]),
     ("waiting-room", &["order-model", "order-codec", "order-log"]),
-    ("ingest-gateway", &["order-model", "order-codec", "order-log", "accounts", "catalogue", "storefront", "waiting-room"]),
+    (
+        "ingest-gateway",
+        &["order-model", "order-codec", "order-log", "accounts", "catalogue", "storefront", "waiting-room"],
+    ),
     (
         "reconcile",
         &["order-model", "order-codec", "order-log", "sink", "sink-dynamodb", "sink-clickhouse", "tables"],

@@ -1,0 +1,242 @@
+//! A gateway in this process: assembled from parts, started, and ended so that nothing in hand is broken off.
+//!
+//! Promised: it has threads and a runtime of its own, so that it runs beside whatever else the process does; it answers once
+//! [`Gateway::start`] has returned. Not promised: that it is ready by then; `/readyz` says so.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use catalogue::{CatalogueFollower, CatalogueTopic, ProductCodec, ShelfLimits};
+use ingest_gateway::board::{Board, BoardParts};
+use ingest_gateway::door::{Door, DoorParts, DoorStatus};
+use ingest_gateway::identity::{Doorkeeper, ProgramKeys, Secret};
+use ingest_gateway::limits::{BoardLimits, DoorLimits, HttpLimits, ServiceLimits};
+use ingest_gateway::server::{Server, ServerError, ServerOptions, TlsFiles};
+use ingest_gateway::service::{Service, ServiceParts};
+use ingest_gateway::shop::{Images, Shop};
+use order_codec::{Codec, KeyRing};
+use order_log::Log;
+use order_worker::{Stop, StopLevel, Topics};
+use storefront::Storefront;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::ExitCode;
+use crate::config::GatewaySettings;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::times::now;
+
+/// Time between two looks at what is asked of the gateway.
+const LOOK: Duration = Duration::from_millis(20);
+/// How often the certificate is looked at, in milliseconds.
+const CERTIFICATE_LOOK_MS: u64 = 5_000;
+/// Requests at once, for each that is allowed a second.
+const BURST_SECONDS: u32 = 4;
+/// How long work on threads that block may take to its end, after the last answer was given.
+const BLOCKING_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What a gateway is made from.
+pub struct GatewayParts {
+    /// Where commands go, and decisions come from.
+    pub log: Arc<dyn Log>,
+    /// The topics there.
+    pub topics: Topics,
+    /// Commands and decisions as bytes.
+    pub codec: Codec,
+    /// Products as bytes.
+    pub products: ProductCodec,
+    /// Signs commands about listings and payments.
+    pub ring: KeyRing,
+    /// What all gateways on the log share.
+    pub secret: Secret,
+    /// Where it listens, and how.
+    pub settings: GatewaySettings,
+}
+
+impl GatewayParts {
+    /// The parts as the configuration says, on `log`.
+    pub fn new(context: &Context, log: Arc<dyn Log>) -> Result<Self> {
+        Ok(Self {
+            log,
+            topics: context.topics().clone(),
+            codec: context.codec()?,
+            products: context.product_codec()?,
+            ring: context.keys()?,
+            secret: context.gateway_secret()?,
+            settings: context.settings.gateway.clone(),
+        })
+    }
+}
+
+/// A gateway that serves.
+pub struct Gateway {
+    service: Service,
+    address: SocketAddr,
+    is_tls: bool,
+    end: oneshot::Sender<()>,
+    served: JoinHandle<bool>,
+    threads: Vec<std::thread::JoinHandle<()>>,
+    runtime: Runtime,
+}
+
+/// What a gateway did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Served {
+    /// What came of the commands.
+    pub door: DoorStatus,
+    /// Whether everything in hand was finished.
+    pub is_finished: bool,
+}
+
+impl Gateway {
+    /// Starts one. Call it from a thread that may block.
+    pub fn start(parts: &GatewayParts) -> Result<Self> {
+        check_topics(&parts.topics, parts.log.as_ref())?;
+        let shop = shop(parts)?;
+        let (service, threads) = open(parts)?;
+        let options = ServerOptions { shop: Some(shop), ..options(&parts.settings) };
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let runtime = builder.thread_name("gateway").enable_all().build();
+        let runtime = runtime.context("start the threads that serve")?;
+        let (end, ended) = oneshot::channel::<()>();
+        let (address, served) = runtime.block_on(async {
+            let server = Server::bind(parts.settings.listen, service.clone(), &options).await;
+            let server = server.map_err(in_words)?;
+            let address = server.address().context("learn where it listens")?;
+            // Told to end, or left by its owner: either way it ends.
+            let served = tokio::spawn(server.serve(async move { drop(ended.await) }));
+            Ok::<_, anyhow::Error>((address, served))
+        })?;
+        Ok(Self { service, address, is_tls: options.tls.is_some(), end, served, threads, runtime })
+    }
+
+    /// Where it answers.
+    pub fn url(&self) -> String {
+        let scheme = if self.is_tls { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What can be asked of it.
+    pub fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// Finishes what is in hand and ends. Gives up what is not finished when `stop` says that it has to be now.
+    pub fn drain(self, stop: &Stop) -> Result<Served> {
+        let Self { service, end, served, threads, runtime, .. } = self;
+        drop(end);
+        let is_finished = runtime.block_on(async {
+            tokio::select! {
+                finished = served => finished.context("the server panicked"),
+                () = reached(stop, StopLevel::Now) => Ok(false),
+            }
+        })?;
+        let door = service.door().status();
+        if is_finished {
+            service.board().close();
+            drop(service);
+            // With the tasks go their shares in the door, and with the last of those its thread.
+            runtime.shutdown_timeout(BLOCKING_TIMEOUT);
+            for thread in threads {
+                thread.join().map_err(|_| anyhow::anyhow!("a thread of the gateway panicked"))?;
+            }
+        }
+        Ok(Served { door, is_finished })
+    }
+}
+
+/// Waits until so much is asked.
+async fn reached(stop: &Stop, level: StopLevel) {
+    while stop.level() < level {
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn in_words(error: ServerError) -> Failure {
+    let failure = Failure::usage(error.to_string());
+    match error {
+        ServerError::Listen { .. } => failure.next("the same command with --set gateway_listen=127.0.0.1:0"),
+        ServerError::Tls(_) => failure,
+    }
+}
+
+/// A service with the threads behind it, before anybody can reach it.
+fn open(parts: &GatewayParts) -> Result<(Service, Vec<std::thread::JoinHandle<()>>)> {
+    let GatewayParts { log, topics, codec, ring, secret, settings, .. } = parts;
+    let clock = Arc::new(now);
+    let door = DoorParts {
+        log: Arc::clone(log),
+        codec: codec.clone(),
+        ring: ring.clone(),
+        orders: Arc::clone(&topics.orders),
+        clock: clock.clone(),
+    };
+    let (door, door_thread) = Door::open(door, DoorLimits::default())?;
+    let board = BoardParts {
+        log: Arc::clone(log),
+        codec: codec.clone(),
+        orders: Arc::clone(&topics.orders),
+        decisions: Arc::clone(&topics.decisions),
+    };
+    let (board, mut threads) = Board::open(&board, BoardLimits::default())?;
+    threads.push(door_thread);
+    let doorkeeper: Arc<dyn Doorkeeper> = Arc::new(ProgramKeys::new(secret.clone(), clock.clone()));
+    let parts = ServiceParts { door, board, doorkeeper, secret: secret.clone(), admission: None, clock };
+    let limits = ServiceLimits {
+        customer_per_second_max: settings.customer_per_second,
+        customer_burst_max: settings.customer_per_second.saturating_mul(BURST_SECONDS),
+        address_per_second_max: settings.address_per_second,
+        address_burst_max: settings.address_per_second.saturating_mul(BURST_SECONDS),
+        ..ServiceLimits::default()
+    };
+    Ok((Service::new(parts, &limits), threads))
+}
+
+/// Pages and products.
+fn shop(parts: &GatewayParts) -> Result<Arc<Shop>> {
+    let settings = &parts.settings;
+    let topic = CatalogueTopic {
+        log: Arc::clone(&parts.log),
+        name: Arc::clone(&parts.topics.catalogue),
+        codec: parts.products.clone(),
+    };
+    let catalogue =
+        CatalogueFollower::start(topic, ShelfLimits::default()).context("follow the catalogue")?;
+    let images = settings.shop_images.clone().map_or(Images::Demo, Images::Folder);
+    let pages = Storefront::new(&settings.shop_name).context("make the pages")?;
+    Ok(Arc::new(Shop { pages, catalogue: Arc::new(catalogue), images }))
+}
+
+/// How to serve, from the settings.
+fn options(settings: &GatewaySettings) -> ServerOptions {
+    let files = |(certificate, key)| TlsFiles { certificate, key, look_every_ms: CERTIFICATE_LOOK_MS };
+    ServerOptions {
+        limits: HttpLimits { unready_ms: settings.unready_ms, ..HttpLimits::default() },
+        proxies: settings.proxies.clone(),
+        proxy_protocol: settings.proxy_protocol,
+        origins: settings.origins.clone(),
+        tls: settings.tls.clone().map(files),
+        ..ServerOptions::default()
+    }
+}
+
+/// Both topics have as many partitions, or answers would be looked for in the wrong place.
+fn check_topics(topics: &Topics, log: &dyn Log) -> Result<()> {
+    let orders = log.partitions(&topics.orders).context("find the topics")?;
+    let decisions = log.partitions(&topics.decisions).context("find the topics")?;
+    if orders == decisions {
+        return Ok(());
+    }
+    let message = format!("{} has {orders} partitions, {} has {decisions}", topics.orders, topics.decisions);
+    let failure = Failure { code: ExitCode::CheckFailed, message, next: None };
+    Err(anyhow::Error::from(failure.next("pipeline topic check")).context("rely on the topics"))
+}
