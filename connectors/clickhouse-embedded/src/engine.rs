@@ -19,6 +19,7 @@ use crate::http::{Front, router};
 use crate::limits::{REQUESTS_MAX, STATEMENTS_AT_ONCE_MAX, STOP_WAIT};
 use crate::run::{Shared, Work, run};
 use crate::sessions::Sessions;
+use crate::spool::Room;
 
 /// How an engine is started.
 #[derive(Debug, Clone, Default)]
@@ -219,6 +220,7 @@ fn start(options: &EngineOptions) -> Result<(Engine, Parts), EngineError> {
         works,
         permits: Arc::new(Semaphore::new(REQUESTS_MAX)),
         spool_folder: folder.to_owned(),
+        room: Room::default(),
         version: version.clone(),
         timezone,
     };

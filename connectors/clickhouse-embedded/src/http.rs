@@ -19,7 +19,7 @@ use crate::ffi::Counts;
 use crate::limits::{FORM_BYTES_MAX, PIECES_WAITING_MAX, REQUESTS_MAX, STATEMENT_BYTES_MAX};
 use crate::request::Request;
 use crate::run::{Answer, Head, Task, Work};
-use crate::spool::Spool;
+use crate::spool::{Room, Spool};
 use crate::statement::{Shape, shape};
 
 /// What every request needs.
@@ -28,6 +28,8 @@ pub(crate) struct Front {
     pub(crate) permits: Arc<Semaphore>,
     /// Where the data of large INSERTs wait.
     pub(crate) spool_folder: PathBuf,
+    /// The memory they have.
+    pub(crate) room: Room,
     pub(crate) version: String,
     pub(crate) timezone: String,
 }
@@ -117,7 +119,7 @@ impl Front {
         }
         match shape_found {
             Shape::Insert { head, format, data_at } => {
-                let mut data = Spool::new(self.spool_folder.clone());
+                let mut data = Spool::new(self.spool_folder.clone(), self.room.clone());
                 data.push(Bytes::from(text.split_off(data_at))).await?;
                 while let Some(piece) = body.next().await? {
                     data.push(piece).await?;

@@ -12,8 +12,9 @@ pub const STATEMENT_BYTES_MAX: usize = 262_144;
 pub const FORM_BYTES_MAX: usize = 4 * STATEMENT_BYTES_MAX;
 /// Largest body of one INSERT, in bytes.
 pub const INSERT_BYTES_MAX: u64 = 8 * 1024 * 1024 * 1024;
-/// How much of an INSERT's body is kept in memory before it goes to a file, in bytes.
-pub const INSERT_MEMORY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// How much of the bodies of all INSERTs together is kept in memory, in bytes. What finds no room goes
+/// to a file, by way of another [`INSERT_PIECE_BYTES`] each.
+pub const INSERTS_MEMORY_BYTES_MAX: usize = 96 * 1024 * 1024;
 /// How much the engine is handed at a time, in bytes.
 pub const INSERT_PIECE_BYTES: usize = 1024 * 1024;
 /// Largest block of a body compressed by the client (`decompress=1`), before and after, in bytes.

@@ -13,6 +13,7 @@ use crate::decode::Reader;
 use crate::encode::Block;
 use crate::limits::{ANSWER_BYTES_MAX, CHUNK_BYTES, INSERT_TIMEOUT, SEND_TIMEOUT};
 use crate::row::Row;
+use crate::tables::{Table, WRITTEN};
 
 /// Settings every write of ours needs. Deduplication by the engine would refuse rows it has seen before, which a repair
 /// deletes and writes again; merging on insert costs as much as the insert, and is done later anyway.
@@ -88,10 +89,20 @@ impl Database {
         Ok(text.lines().map(|line| line.split('\t').map(unescape).collect()).collect())
     }
 
-    /// Checks that the table of decisions is as the sink writes it.
+    /// Checks that the tables are as the sink writes them.
     pub(crate) async fn check(&self) -> Result<(), Fault> {
-        let sql = "SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = 'decisions_raw'";
-        let found = self.ask_rows("looking at the columns of `decisions_raw`", sql).await?;
+        self.check_table("decisions_raw", &columns()).await?;
+        for table in WRITTEN {
+            self.check_table(table.name, &table.columns()).await?;
+        }
+        Ok(())
+    }
+
+    async fn check_table(&self, table: &str, ours: &[Column]) -> Result<(), Fault> {
+        let sql = format!(
+            "SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = '{table}'"
+        );
+        let found = self.ask_rows(&format!("looking at the columns of `{table}`"), &sql).await?;
         let found = found.into_iter().filter_map(|row| {
             let [name, kind] = <[String; 2]>::try_from(row).ok()?;
             Some(Column { name, kind })
@@ -100,36 +111,65 @@ impl Database {
         let database = &self.name;
         if found.is_empty() {
             return Err(Fault::Halt(format!(
-                "ClickHouse: there is no table decisions_raw in database {database}; run `pipeline analytics migrate`"
+                "ClickHouse: there is no table {table} in database {database}; run `pipeline analytics migrate`"
             )));
         }
-        match wrong_with(&found) {
+        match wrong_with(ours, &found) {
             None => Ok(()),
             Some(wrong) => Err(Fault::Halt(format!(
-                "ClickHouse: the table decisions_raw of database {database} is not ours: {wrong}; run `pipeline \
-                 analytics migrate`, or change back what was changed by hand"
+                "ClickHouse: the table {table} of database {database} is not ours: {wrong}; run `pipeline analytics \
+                 migrate`, or change back what was changed by hand"
             ))),
         }
     }
 
-    /// Inserts rows in one statement, a block at a time.
-    pub(crate) async fn insert(&self, rows: impl Iterator<Item = &Row> + Send) -> Result<(), Error> {
-        let names: Vec<_> = columns().into_iter().map(|column| column.name).collect();
+    /// Inserts decisions in one statement, a block at a time.
+    pub(crate) async fn insert(&self, rows: &[Row]) -> Result<(), Error> {
+        let columns = columns();
+        let names: Vec<_> = columns.iter().map(|column| column.name.as_str()).collect();
+        let mut rows = rows.iter();
+        let mut block = Block::new();
+        let blocks = std::iter::from_fn(|| {
+            while !block.is_full()
+                && let Some(row) = rows.next()
+            {
+                block.push(row);
+            }
+            (!block.is_empty()).then(|| block.take())
+        });
+        self.insert_blocks("decisions_raw", &names.join(", "), blocks).await
+    }
+
+    /// Inserts blocks into a computed table in one statement.
+    pub(crate) async fn insert_into(
+        &self,
+        table: &Table,
+        blocks: impl Iterator<Item = Vec<u8>> + Send,
+    ) -> Result<(), Error> {
+        self.insert_blocks(table.name, &table.names(), blocks).await
+    }
+
+    async fn insert_blocks(
+        &self,
+        table: &str,
+        names: &str,
+        blocks: impl Iterator<Item = Vec<u8>> + Send,
+    ) -> Result<(), Error> {
+        let mut blocks = blocks.peekable();
+        if blocks.peek().is_none() {
+            return Ok(());
+        }
         let sql = format!(
-            "INSERT INTO decisions_raw ({}) SETTINGS {WRITE_SETTINGS}, {INSERT_SETTINGS} FORMAT Native",
-            names.join(", ")
+            "INSERT INTO {table} ({names}) SETTINGS {WRITE_SETTINGS}, {INSERT_SETTINGS} FORMAT Native"
         );
         let insert = self.client().insert_formatted_with(sql);
         let mut insert = insert.with_timeouts(Some(SEND_TIMEOUT), Some(INSERT_TIMEOUT));
-        let mut block = Block::new();
-        for row in rows {
-            block.push(row);
-            if block.is_full() {
-                send(&mut insert, &mut block).await?;
+        for block in blocks {
+            let mut bytes = Bytes::from(block);
+            while !bytes.is_empty() {
+                let chunk = bytes.split_to(bytes.len().min(CHUNK_BYTES));
+                insert.send(chunk).await?;
             }
-        }
-        if !block.is_empty() {
-            send(&mut insert, &mut block).await?;
         }
         insert.end().await
     }
@@ -151,18 +191,6 @@ impl Database {
         let mut reader = Reader { rest: &answer };
         Ok(std::iter::from_fn(|| reader.uuid()).collect())
     }
-}
-
-async fn send(
-    insert: &mut clickhouse::insert_formatted::InsertFormatted,
-    block: &mut Block,
-) -> Result<(), Error> {
-    let mut bytes = Bytes::from(block.take());
-    while !bytes.is_empty() {
-        let chunk = bytes.split_to(bytes.len().min(CHUNK_BYTES));
-        insert.send(chunk).await?;
-    }
-    Ok(())
 }
 
 async fn collect(client: &Client, sql: &str, format: &str) -> Result<Vec<u8>, Error> {

@@ -47,7 +47,8 @@ fn lines() -> String {
     )
 }
 
-fn kinds() -> impl Iterator<Item = (&'static str, i16)> {
+/// Names and numbers of what can be decided.
+pub(crate) fn kinds() -> impl Iterator<Item = (&'static str, i16)> {
     let orders = OrderEventKind::ALL.iter().map(|kind| (kind.name(), i16::from(kind.number())));
     let listings = ListingEventKind::ALL
         .iter()
@@ -72,7 +73,8 @@ fn listing_kind(kind: ListingEventKind) -> &'static str {
     }
 }
 
-fn reasons() -> impl Iterator<Item = (&'static str, i16)> {
+/// Names and numbers of reasons; none has no name.
+pub(crate) fn reasons() -> impl Iterator<Item = (&'static str, i16)> {
     let known = RejectReason::ALL
         .iter()
         .filter_map(|reason| Some((reason.name(), i16::try_from(reason.number()).ok()?)));
@@ -87,11 +89,11 @@ fn enumeration(name: &str, members: impl Iterator<Item = (&'static str, i16)>) -
     format!("{name}({})", members.join(", "))
 }
 
-/// What is wrong with the table that has the columns `found`: `None` when all of ours are there with their types. Columns
+/// What is wrong with the table that has the columns `found`: `None` when all of `ours` are there with their types. Columns
 /// of somebody else's do no harm.
-pub(crate) fn wrong_with(found: &[Column]) -> Option<String> {
+pub(crate) fn wrong_with(ours: &[Column], found: &[Column]) -> Option<String> {
     let mut wrong = Vec::new();
-    for column in columns() {
+    for column in ours {
         match found.iter().find(|other| other.name == column.name) {
             None => wrong.push(format!("column {} is missing", column.name)),
             Some(other) if other.kind != column.kind => {

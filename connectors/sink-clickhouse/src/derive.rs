@@ -1,10 +1,13 @@
 //! The statements that compute the derived tables from the deduplicated decisions. Pure.
 //!
-//! Each is safe to run any number of times, at any time, by anybody: a roll-up row is a function of how many decisions of
-//! its span there were, and the higher number wins; the columns of `order_facts` are maxima, minima and unions.
+//! The sink itself adds up what it writes ([`crate::rollup`], [`crate::facts`]); these are for comparing and mending, and
+//! know nothing of that. Each is safe to run any number of times, at any time, by anybody: a roll-up row is a function of
+//! how many decisions of its span there were, and the higher number wins; the columns of `order_facts` are maxima, minima
+//! and unions.
 
 use crate::client::WRITE_SETTINGS;
 use crate::limits::SPAN_DECISIONS;
+use crate::tables::{ORDER_FACTS, ROLLUP_LINES, ROLLUP_ORDERS, ROLLUP_STOCK, Table};
 
 /// Decisions of one ledger from one number up to another, both included. Everything before `upto` is in the table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,7 +23,7 @@ pub(crate) fn span_of(sequence: u64) -> u64 {
 }
 
 impl Stretch {
-    fn filter(&self) -> String {
+    pub(crate) fn filter(&self) -> String {
         format!("(partition = {} AND sequence BETWEEN {} AND {})", self.partition, self.first, self.upto)
     }
 
@@ -39,27 +42,22 @@ pub(crate) fn filter(stretches: &[Stretch]) -> String {
 /// A table computed span by span.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Rollup {
-    pub(crate) table: &'static str,
-    /// Its columns; `version` is the last.
-    pub(crate) columns: &'static str,
+    pub(crate) table: &'static Table,
     select: &'static str,
     source: &'static str,
     keys: &'static str,
 }
 
 /// The roll-ups.
-pub(crate) const ROLLUPS: [Rollup; 3] = [
+pub(crate) static ROLLUPS: [Rollup; 3] = [
     Rollup {
-        table: "rollup_orders",
-        columns: "partition, span, minute, kind, reason, currency, decisions, total, tax, version",
+        table: &ROLLUP_ORDERS,
         select: "toString(kind) AS k, toString(reason) AS r, currency, count(), sum(total), sum(tax)",
         source: "",
         keys: "k, r, currency",
     },
     Rollup {
-        table: "rollup_lines",
-        columns: "partition, span, minute, sku, kind, reason, currency, line_count, units_asked, units, amount, \
-                  awaited, version",
+        table: &ROLLUP_LINES,
         select: "line.sku AS sku, toString(kind) AS k, toString(reason) AS r, currency, count(), \
                  sum(toInt64(line.quantity)), sumIf(toInt64(line.quantity), line.state = 'taken'), \
                  sumIf(line.unit_price * line.quantity, line.state = 'taken'), countIf(line.state = 'awaited')",
@@ -67,8 +65,7 @@ pub(crate) const ROLLUPS: [Rollup; 3] = [
         keys: "sku, k, r, currency",
     },
     Rollup {
-        table: "rollup_stock",
-        columns: "partition, span, minute, sku, sequence, free, held, sold, waiting, none_free_at, sold_out_at, version",
+        table: &ROLLUP_STOCK,
         select: "line.sku AS sku, max(sequence), argMax(line.free, sequence), argMax(line.held, sequence), \
                  argMax(line.sold, sequence), argMax(line.waiting, sequence), \
                  minIf(time, line.free = 0 AND line.held + line.sold > 0), \
@@ -79,49 +76,30 @@ pub(crate) const ROLLUPS: [Rollup; 3] = [
 ];
 
 impl Rollup {
-    /// The rows of the spans that the stretches touch, each span up to the end of its stretch.
-    pub(crate) fn select(&self, stretches: &[Stretch]) -> String {
-        let spans: Vec<_> = stretches.iter().map(|stretch| stretch.since_span()).collect();
+    /// The rows of the spans that the stretch touches, the last up to its end.
+    pub(crate) fn select(&self, stretch: Stretch) -> String {
         let Self { select, source, keys, .. } = self;
         let source = if source.is_empty() { "WHERE" } else { source };
         format!(
             "SELECT partition, toUInt64(intDiv(sequence - 1, {SPAN_DECISIONS})) AS span, toStartOfMinute(time) AS minute, {select}, \
-             {version} AS version FROM decisions_raw FINAL {source} ({filter}) GROUP BY partition, span, minute, {keys}",
-            version = version(stretches),
-            filter = filter(&spans),
+             toUInt32(least(toUInt64({SPAN_DECISIONS}), toUInt64({upto}) - span * {SPAN_DECISIONS})) AS version \
+             FROM decisions_raw FINAL {source} ({filter}) GROUP BY partition, span, minute, {keys}",
+            upto = stretch.upto,
+            filter = stretch.since_span().filter(),
         )
     }
 
     /// Computes them anew.
-    pub(crate) fn insert(&self, stretches: &[Stretch]) -> String {
-        let select = self.select(stretches);
-        format!("INSERT INTO {} ({}) {select} SETTINGS {WRITE_SETTINGS}", self.table, self.columns)
+    pub(crate) fn insert(&self, stretch: Stretch) -> String {
+        let (Table { name, .. }, names, select) = (self.table, self.table.names(), self.select(stretch));
+        format!("INSERT INTO {name} ({names}) {select} SETTINGS {WRITE_SETTINGS}")
     }
 }
-
-/// How many decisions of its span a roll-up row is about.
-fn version(stretches: &[Stretch]) -> String {
-    let list = |number: fn(&Stretch) -> u64| {
-        let numbers: Vec<_> =
-            stretches.iter().map(|stretch| format!("toUInt64({})", number(stretch))).collect();
-        numbers.join(", ")
-    };
-    let (partitions, ends) = (list(|stretch| u64::from(stretch.partition)), list(|stretch| stretch.upto));
-    format!(
-        "toUInt32(least(toUInt64({SPAN_DECISIONS}), transform(toUInt64(partition), [{partitions}], [{ends}], toUInt64(0)) \
-         - span * {SPAN_DECISIONS}))"
-    )
-}
-
-/// The columns of `order_facts`.
-pub(crate) const ORDER_COLUMNS: &str = "order_id, partition, customer, currency, skus, seen, first_sequence, last, reason, \
-     total, tax, placed_at, waiting_at, held_at, ended_at, deadline";
 
 /// The kinds of decisions an order's home makes about the order itself.
 const ORDER_KINDS: &str = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 17";
 
-/// What each decision under `filter` tells about its order, one row a decision: putting the rows of an order together is
-/// the table's work, and costs twice as much before the insert.
+/// What each decision under `filter` tells about its order, one row a decision.
 fn order_rows(filter: &str) -> String {
     let at = |kinds: &str| format!("if(toInt8(d.kind) IN ({kinds}), d.time, toDateTime64(0, 3, 'UTC'))");
     format!(
@@ -148,7 +126,8 @@ pub(crate) fn order_select(filter: &str) -> String {
 
 /// Adds what decisions under `filter` tell to `order_facts`.
 pub(crate) fn order_insert(filter: &str) -> String {
-    format!("INSERT INTO order_facts ({ORDER_COLUMNS}) {} SETTINGS {WRITE_SETTINGS}", order_rows(filter))
+    let (names, rows) = (ORDER_FACTS.names(), order_rows(filter));
+    format!("INSERT INTO order_facts ({names}) {rows} SETTINGS {WRITE_SETTINGS}")
 }
 
 /// The columns of `listing_events`.

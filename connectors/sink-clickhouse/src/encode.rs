@@ -1,25 +1,16 @@
-//! Rows as blocks of ClickHouse's Native format: column after column, which the engine reads several times faster than
-//! row after row. Pure.
+//! Rows of `decisions_raw` as blocks. Pure.
 
 use crate::columns::columns;
-use crate::limits::{BLOCK_BYTES_TARGET, BLOCK_ROWS_MAX};
+use crate::native::{Fields, count, put_string, put_uuid};
 use crate::row::{Row, RowLine};
 
 /// Which version of this sink wrote a row. Raised when the same decision is written in another way: the engine keeps the
 /// row with the highest, so that an older sink still running does not put its rows back.
 pub(crate) const ENCODING: u8 = 1;
 
-/// A block under construction.
+/// A block of decisions under construction.
 #[derive(Debug, Default)]
-pub struct Block {
-    rows: usize,
-    /// Lines so far: the end of each row's lines is its offset.
-    lines: u64,
-    columns: [Vec<u8>; FIELDS],
-}
-
-/// Buffers: one a column, `lines` having one for the ends of its rows and one a field.
-const FIELDS: usize = 29;
+pub struct Block(Fields<29>);
 
 impl Block {
     /// An empty block.
@@ -29,28 +20,24 @@ impl Block {
 
     /// How many rows it has.
     pub fn rows(&self) -> usize {
-        self.rows
+        self.0.rows
     }
 
     /// Whether it has none.
     pub fn is_empty(&self) -> bool {
-        self.rows == 0
+        self.0.rows == 0
     }
 
     /// Whether it should be sent before another row is added.
     pub fn is_full(&self) -> bool {
-        self.rows >= BLOCK_ROWS_MAX || self.bytes() >= BLOCK_BYTES_TARGET
-    }
-
-    fn bytes(&self) -> usize {
-        self.columns.iter().map(Vec::len).sum()
+        self.0.is_full()
     }
 
     /// Adds a row.
     pub fn push(&mut self, row: &Row) {
-        self.rows += 1;
-        self.lines += u64::try_from(row.lines.len()).unwrap_or(u64::MAX);
-        let ends = self.lines;
+        self.0.rows += 1;
+        self.0.elements += count(row.lines.len());
+        let ends = self.0.elements;
         let [
             partition,
             sequence,
@@ -81,7 +68,7 @@ impl Block {
             delta,
             settings_json,
             encoding,
-        ] = &mut self.columns;
+        ] = &mut self.0.buffers;
         partition.extend_from_slice(&row.partition.to_le_bytes());
         sequence.extend_from_slice(&row.sequence.to_le_bytes());
         decisions_offset.extend_from_slice(&row.decisions_offset.to_le_bytes());
@@ -118,65 +105,14 @@ impl Block {
 
     /// The block's bytes; the block is empty afterwards and keeps its memory.
     pub fn take(&mut self) -> Vec<u8> {
-        let columns = columns();
-        let mut bytes = Vec::with_capacity(self.bytes() + 8 * 1_024);
-        put_length(&mut bytes, columns.len());
-        put_length(&mut bytes, self.rows);
-        let mut fields = self.columns.iter_mut();
-        for column in &columns {
-            put_string(&mut bytes, &column.name);
-            put_string(&mut bytes, &column.kind);
-            let parts = if column.name == "lines" { 10 } else { 1 };
-            for field in fields.by_ref().take(parts) {
-                bytes.append(field);
-            }
-        }
-        self.rows = 0;
-        self.lines = 0;
-        bytes
-    }
-}
-
-/// A UUID is two numbers of 64 bits, the high one first, each with its smallest byte first.
-fn put_uuid(bytes: &mut Vec<u8>, id: &[u8; 16]) {
-    let id = u128::from_be_bytes(*id).rotate_left(64);
-    bytes.extend_from_slice(&id.to_le_bytes());
-}
-
-fn put_string(bytes: &mut Vec<u8>, text: &str) {
-    put_length(bytes, text.len());
-    bytes.extend_from_slice(text.as_bytes());
-}
-
-/// A length in LEB128.
-fn put_length(bytes: &mut Vec<u8>, length: usize) {
-    let mut rest = length;
-    loop {
-        let low = u8::try_from(rest & 0x7f).unwrap_or_default();
-        rest >>= 7;
-        if rest == 0 {
-            bytes.push(low);
-            return;
-        }
-        bytes.push(low | 0x80);
+        self.0.take(&columns())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lengths_and_ids() {
-        let mut bytes = Vec::new();
-        for length in [0, 127, 128, 300] {
-            put_length(&mut bytes, length);
-        }
-        assert_eq!(bytes, [0, 0x7f, 0x80, 1, 0xac, 2]);
-        bytes.clear();
-        put_uuid(&mut bytes, &std::array::from_fn(|index| u8::try_from(index).unwrap()));
-        assert_eq!(bytes, [7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10, 9, 8]);
-    }
+    use crate::limits::{BLOCK_BYTES_TARGET, BLOCK_ROWS_MAX};
 
     #[test]
     fn a_block_is_empty_after_it_was_taken() {
@@ -189,7 +125,7 @@ mod tests {
         assert_eq!(block.rows(), 1);
         let bytes = block.take();
         assert_eq!(bytes.get(..2), Some(&[20, 1][..]), "columns and rows");
-        assert!(block.is_empty() && block.bytes() == 0);
+        assert!(block.is_empty() && block.0.bytes() == 0);
         block.push(&Row::default());
         assert_eq!(block.take().len(), bytes.len() - 2 * 31, "two lines fewer");
     }

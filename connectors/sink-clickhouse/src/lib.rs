@@ -15,11 +15,15 @@ mod config;
 mod decode;
 mod derive;
 mod encode;
+mod facts;
 pub mod limits;
 mod migrations;
+mod native;
 mod reconcile;
+mod rollup;
 mod row;
 mod sink;
+mod tables;
 
 pub use classify::classify;
 pub use client::Database;

@@ -17,6 +17,8 @@ pub const CHUNK_BYTES: usize = 1_048_576;
 pub const INSERT_ROWS_MAX: usize = 1_048_576;
 /// Fewest rows of one insert that is made smaller because the engine ran out of memory.
 pub const INSERT_ROWS_MIN: usize = 1_024;
+/// Most roll-up rows kept of spans that are not full yet, over all partitions; beyond, they are read back.
+pub const OPEN_ROWS_MAX: usize = 1_048_576;
 /// Most rows read back at once.
 pub const READ_BACK_ROWS_MAX: u64 = 65_536;
 /// Most bytes of an answer that is kept whole.

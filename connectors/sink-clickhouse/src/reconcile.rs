@@ -15,13 +15,13 @@ use crate::classify::fault;
 use crate::client::{Database, of};
 use crate::decode::{SELECTED, rows};
 use crate::derive::{
-    LISTING_COLUMNS, ORDER_COLUMNS, ROLLUPS, Stretch, filter, listing_insert, listing_select, order_insert,
-    order_select, span_of,
+    LISTING_COLUMNS, ROLLUPS, Stretch, listing_insert, listing_select, order_insert, order_select, span_of,
 };
 use crate::limits::{
     DERIVED_DIFFERENCES_MAX, INSERT_ROWS_MAX, ORDERS_PER_STATEMENT_MAX, READ_BACK_ROWS_MAX, SPAN_DECISIONS,
 };
 use crate::row::Row;
+use crate::tables::ORDER_FACTS;
 
 /// A decision that is not in the table as the log has it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -153,14 +153,15 @@ impl Database {
     pub async fn derived_differences(&self, partition: Partition) -> Result<Vec<DerivedDifference>, Fault> {
         let stretch = Stretch { partition: partition.0, first: 1, upto: self.noted(partition).await? };
         let mut found = Vec::new();
-        for rollup in ROLLUPS {
-            let sql = unlike("span", rollup.table, rollup.columns, partition, &rollup.select(&[stretch]));
-            let spans = self.ask_numbers(&format!("comparing table {}", rollup.table), &sql).await?;
+        for rollup in &ROLLUPS {
+            let table = rollup.table.name;
+            let sql = unlike("span", table, &rollup.table.names(), partition, &rollup.select(stretch));
+            let spans = self.ask_numbers(&format!("comparing table {table}"), &sql).await?;
             let spans = spans.iter().filter_map(|row| row.first());
-            found.extend(spans.map(|span| DerivedDifference::Span { table: rollup.table, span: *span }));
+            found.extend(spans.map(|span| DerivedDifference::Span { table, span: *span }));
         }
-        let filter = filter(&[stretch]);
-        let sql = unlike("order_id", "order_facts", ORDER_COLUMNS, partition, &order_select(&filter));
+        let filter = stretch.filter();
+        let sql = unlike("order_id", "order_facts", &ORDER_FACTS.names(), partition, &order_select(&filter));
         let orders = self.ask_ids("comparing table order_facts", &sql).await?;
         found.extend(orders.into_iter().map(|id| DerivedDifference::Order(OrderId(id))));
         let sql = unlike("sequence", "listing_events", LISTING_COLUMNS, partition, &listing_select(&filter));
@@ -188,7 +189,7 @@ impl Database {
         orders.dedup();
         self.delete("decisions_raw", &range).await?;
         for part in rows.chunks(INSERT_ROWS_MAX) {
-            self.insert(part.iter()).await.map_err(|error| fault(&what, &error))?;
+            self.insert(part).await.map_err(|error| fault(&what, &error))?;
         }
         self.delete("listing_events", &range).await?;
         self.run(&what, &listing_insert(&range)).await?;
@@ -230,11 +231,12 @@ impl Database {
         let noted = self.noted(partition).await?;
         let upto = last.saturating_add(1).saturating_mul(SPAN_DECISIONS).min(noted);
         let stretch = Stretch { partition: partition.0, first: first * SPAN_DECISIONS + 1, upto };
-        for rollup in ROLLUPS {
+        for rollup in &ROLLUPS {
+            let table = rollup.table.name;
             let range = format!("partition = {partition} AND span BETWEEN {first} AND {last}");
-            self.delete(rollup.table, &range).await?;
+            self.delete(table, &range).await?;
             if stretch.first <= stretch.upto {
-                self.run(&format!("computing table {}", rollup.table), &rollup.insert(&[stretch])).await?;
+                self.run(&format!("computing table {table}"), &rollup.insert(stretch)).await?;
             }
         }
         Ok(())

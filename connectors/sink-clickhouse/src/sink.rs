@@ -2,15 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use clickhouse::error::Error;
 use order_model::{Offset, Partition, Sequence, TimeMs};
 use sink::{Batch, Fault, Reached, Refused, Target};
 
 use crate::classify::{fault, is_memory_limit};
 use crate::client::{Database, WRITE_SETTINGS, of};
 use crate::config::Config;
-use crate::derive::{ROLLUPS, Stretch, filter, listing_insert, order_insert};
-use crate::limits::{INSERT_ROWS_MAX, INSERT_ROWS_MIN, SPAN_DECISIONS};
+use crate::derive::{Stretch, filter, listing_insert};
+use crate::facts;
+use crate::limits::{INSERT_ROWS_MAX, INSERT_ROWS_MIN, OPEN_ROWS_MAX, SPAN_DECISIONS};
+use crate::native::count;
+use crate::rollup::{Open, ROLL_UPS, RollUp, Span};
 use crate::row::{KIND_CUSTOMER_BLOCKED, LISTING_KINDS_FROM, Row, row_of};
+use crate::tables::ORDER_FACTS;
 
 /// The sink's name.
 pub const NAME: &str = "clickhouse";
@@ -27,8 +32,29 @@ struct Written {
 struct Begun {
     stretches: Vec<Stretch>,
     rows: usize,
-    /// Steps done: the insert, its count, and the computed tables one by one.
+    /// Steps done, of those in [`Step::all`].
     steps: usize,
+}
+
+/// A step of a write.
+enum Step {
+    Insert,
+    Count,
+    Orders,
+    Listings,
+    RollUp(RollUp),
+}
+
+impl Step {
+    /// The steps that rows need, in their order. Where all decisions were refused, spans still get further.
+    fn all(rows: &[Row]) -> impl Iterator<Item = Self> {
+        let some = !rows.is_empty();
+        let listings = rows.iter().any(|row| (LISTING_KINDS_FROM..KIND_CUSTOMER_BLOCKED).contains(&row.kind));
+        let of_rows =
+            [(Self::Insert, some), (Self::Count, some), (Self::Orders, some), (Self::Listings, listings)];
+        let roll_ups = ROLL_UPS.iter().copied().map(Self::RollUp);
+        of_rows.into_iter().filter_map(|(step, needed)| needed.then_some(step)).chain(roll_ups)
+    }
 }
 
 /// ClickHouse as a target of decisions.
@@ -45,6 +71,7 @@ pub struct ClickHouse {
     /// What the last write had done when it failed or was cut off.
     begun: Option<Begun>,
     written: BTreeMap<u32, Written>,
+    open: Open,
 }
 
 impl std::fmt::Debug for Written {
@@ -62,6 +89,7 @@ impl ClickHouse {
             insert_rows: INSERT_ROWS_MAX,
             begun: None,
             written: BTreeMap::new(),
+            open: Open::new(OPEN_ROWS_MAX),
         }
     }
 
@@ -94,29 +122,37 @@ impl ClickHouse {
         self.database.execute(&sql).await.map_err(|error| fault(what, &error))
     }
 
-    async fn bring(&mut self, rows: &[Row]) -> Result<(), Fault> {
-        let stretches = stretches(rows);
-        let is_same = |begun: &&Begun| begun.stretches == stretches && begun.rows == rows.len();
-        let mut steps = self.begun.as_ref().filter(is_same).map_or(0, |begun| begun.steps);
-        let derived = derived(rows, &stretches);
-        while steps < derived.len() + 2 {
-            match steps.checked_sub(2).and_then(|step| derived.get(step)) {
-                Some((what, sql)) => self.run(what, sql).await?,
-                None if steps == 0 => self.insert(rows).await?,
-                None => {
+    /// `whole` are the stretches of the batches, what is refused of them included; `rows` is sorted.
+    async fn bring(&mut self, rows: &[Row], whole: &[Stretch]) -> Result<(), Fault> {
+        let is_same = |begun: &&Begun| begun.stretches == whole && begun.rows == rows.len();
+        let done = self.begun.as_ref().filter(is_same).map_or(0, |begun| begun.steps);
+        let mut spans = Vec::new();
+        for (step, steps) in Step::all(rows).zip(1..).skip(done) {
+            match step {
+                Step::Insert => self.insert(rows).await?,
+                Step::Count => {
                     // Should rows be missing, they are inserted again.
                     self.begun = None;
-                    self.count(rows, &stretches).await?;
+                    self.count(rows).await?;
+                }
+                Step::Orders => self.tell_orders(rows).await?,
+                Step::Listings => {
+                    self.run("computing table listing_events", &listing_insert(&filter(whole))).await?;
+                }
+                Step::RollUp(RollUp { table, blocks }) => {
+                    if spans.is_empty() {
+                        spans = self.spans(rows, whole).await?;
+                    }
+                    let inserted = self.database.insert_into(table, blocks(&spans).into_iter()).await;
+                    inserted.map_err(|error| fault(&format!("computing table {}", table.name), &error))?;
                 }
             }
-            steps += 1;
-            self.begun = Some(Begun { stretches: stretches.clone(), rows: rows.len(), steps });
+            self.begun = Some(Begun { stretches: whole.to_vec(), rows: rows.len(), steps });
         }
         self.begun = None;
-        for stretch in &stretches {
-            let last = rows.iter().rev().find(|row| row.partition == stretch.partition);
-            let time_ms = last.map_or(0, |row| row.time_ms);
-            self.written.insert(stretch.partition, Written { sequence: stretch.upto, time_ms });
+        self.open.keep(spans);
+        for row in rows.chunk_by(|a, b| a.partition == b.partition).filter_map(<[Row]>::last) {
+            self.written.insert(row.partition, Written { sequence: row.sequence, time_ms: row.time_ms });
         }
         Ok(())
     }
@@ -125,28 +161,48 @@ impl ClickHouse {
         let mut rest = rows;
         while !rest.is_empty() {
             let (part, later) = rest.split_at(rest.len().min(self.insert_rows));
-            if let Err(error) = self.database.insert(part.iter()).await {
-                if is_memory_limit(&error) {
-                    self.insert_rows = (part.len() / 2).max(INSERT_ROWS_MIN);
-                }
-                return Err(fault(&format!("inserting {} decisions", part.len()), &error));
-            }
-            self.insert_rows = (self.insert_rows * 2).min(INSERT_ROWS_MAX);
+            let inserted = self.database.insert(part).await;
+            self.judge(&format!("inserting {} decisions", part.len()), part.len(), inserted)?;
             rest = later;
         }
         Ok(())
     }
 
+    /// Adds what the decisions tell to `order_facts`.
+    async fn tell_orders(&mut self, rows: &[Row]) -> Result<(), Fault> {
+        let mut rest = rows;
+        while !rest.is_empty() {
+            let (part, later) = rest.split_at(rest.len().min(self.insert_rows));
+            let inserted = self.database.insert_into(&ORDER_FACTS, facts::blocks(part)).await;
+            self.judge("computing table order_facts", part.len(), inserted)?;
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// The next insert is half as large after one the engine had no memory for, and larger after others.
+    fn judge(&mut self, what: &str, rows: usize, inserted: Result<(), Error>) -> Result<(), Fault> {
+        match &inserted {
+            Ok(()) => self.insert_rows = (self.insert_rows * 2).min(INSERT_ROWS_MAX),
+            Err(error) if is_memory_limit(error) => self.insert_rows = (rows / 2).max(INSERT_ROWS_MIN),
+            Err(_) => {}
+        }
+        inserted.map_err(|error| fault(what, &error))
+    }
+
     /// Counts in the table what was inserted: an engine that answers "done" and has not done it is asked again.
-    async fn count(&self, rows: &[Row], stretches: &[Stretch]) -> Result<(), Fault> {
+    async fn count(&self, rows: &[Row]) -> Result<(), Fault> {
         let what = "counting the inserted decisions";
+        let counted: Vec<_> = stretches(rows).collect();
+        let all: Vec<_> = counted.iter().map(|(stretch, _)| *stretch).collect();
+        // Each number once, without the work of telling copies of a row apart.
         let sql = format!(
-            "SELECT partition, count() FROM decisions_raw FINAL WHERE {} GROUP BY partition",
-            filter(stretches)
+            "SELECT partition, uniqExact(sequence) FROM decisions_raw WHERE {} GROUP BY partition",
+            filter(&all)
         );
         let answer = self.database.ask_numbers(what, &sql).await?;
-        for stretch in stretches {
-            let sent = count_of(rows, stretch.partition);
+        for (stretch, rows) in counted {
+            let sent = count(rows.len());
             let is_it = |row: &&Vec<u64>| row.first() == Some(&u64::from(stretch.partition));
             let found = answer.iter().find(is_it).and_then(|row| row.get(1)).copied().unwrap_or_default();
             if found < sent {
@@ -160,6 +216,32 @@ impl ClickHouse {
             }
         }
         Ok(())
+    }
+
+    /// The spans that the stretches touch, each as far as it goes now.
+    async fn spans(&self, rows: &[Row], whole: &[Stretch]) -> Result<Vec<Span>, Fault> {
+        let mut spans = Vec::new();
+        for stretch in whole {
+            let begun = self.begun_span(*stretch).await?;
+            spans.extend(begun.and(rows_in(rows, *stretch), stretch.upto));
+        }
+        Ok(spans)
+    }
+
+    /// The span a stretch begins in, with what lies before the stretch: as it was left by the last write, if the stretch
+    /// follows that, and else added up from the table.
+    async fn begun_span(&self, stretch: Stretch) -> Result<Span, Fault> {
+        let span = Span::of(stretch.partition, stretch.first);
+        let last = stretch.first.saturating_sub(1);
+        if span.follows() == last {
+            return Ok(span);
+        }
+        if let Some(open) = self.open.upto(stretch.partition, last) {
+            return Ok(open.clone());
+        }
+        let before = span.follows() + 1..=last;
+        let rows = self.database.read_back(Partition(stretch.partition), before).await?;
+        Ok(span.begun(&rows, last))
     }
 
     async fn run(&self, what: &str, sql: &str) -> Result<(), Fault> {
@@ -207,37 +289,37 @@ impl ClickHouse {
     }
 }
 
-/// The statements that compute what these decisions change, each with what it does.
-fn derived(rows: &[Row], stretches: &[Stretch]) -> Vec<(String, String)> {
-    let filter = filter(stretches);
-    let mut statements = vec![("computing table order_facts".to_owned(), order_insert(&filter))];
-    if rows.iter().any(|row| (LISTING_KINDS_FROM..KIND_CUSTOMER_BLOCKED).contains(&row.kind)) {
-        statements.push(("computing table listing_events".to_owned(), listing_insert(&filter)));
-    }
-    let rollups = ROLLUPS.iter();
-    statements.extend(
-        rollups.map(|rollup| (format!("computing table {}", rollup.table), rollup.insert(stretches))),
-    );
-    statements
-}
-
-/// From the first to the last row of each partition.
-fn stretches(rows: &[Row]) -> Vec<Stretch> {
-    let mut stretches: Vec<Stretch> = Vec::new();
-    for row in rows {
-        match stretches.last_mut() {
-            Some(last) if last.partition == row.partition => last.upto = row.sequence,
-            _ => {
-                stretches.push(Stretch { partition: row.partition, first: row.sequence, upto: row.sequence })
-            }
-        }
-    }
+/// The stretches of batches, what is refused of them included, in order.
+fn whole(batches: &[Batch]) -> Vec<Stretch> {
+    let stretch = |batch: &Batch| Stretch {
+        partition: batch.partition.0,
+        first: batch.follows.next().0,
+        upto: batch.reached().sequence.0,
+    };
+    let mut stretches: Vec<_> = batches.iter().map(stretch).collect();
+    stretches.sort_unstable_by_key(|stretch| (stretch.partition, stretch.first));
+    stretches.dedup_by(|next, last| {
+        let goes_on = next.partition == last.partition && next.first <= last.upto.saturating_add(1);
+        last.upto = if goes_on { last.upto.max(next.upto) } else { last.upto };
+        goes_on
+    });
     stretches
 }
 
-fn count_of(rows: &[Row], partition: u32) -> u64 {
-    let count = rows.iter().filter(|row| row.partition == partition).count();
-    u64::try_from(count).unwrap_or(u64::MAX)
+/// From the first to the last row of each partition.
+fn stretches(rows: &[Row]) -> impl Iterator<Item = (Stretch, &[Row])> {
+    rows.chunk_by(|a, b| a.partition == b.partition).filter_map(|rows| {
+        let (first, last) = (rows.first()?, rows.last()?);
+        Some((Stretch { partition: first.partition, first: first.sequence, upto: last.sequence }, rows))
+    })
+}
+
+/// The rows of a stretch.
+fn rows_in(rows: &[Row], stretch: Stretch) -> &[Row] {
+    let key = |row: &Row| (row.partition, row.sequence);
+    let from = rows.partition_point(|row| key(row) < (stretch.partition, stretch.first));
+    let upto = rows.partition_point(|row| key(row) <= (stretch.partition, stretch.upto));
+    rows.get(from..upto).unwrap_or_default()
 }
 
 impl Target for ClickHouse {
@@ -268,9 +350,8 @@ impl Target for ClickHouse {
         }
         // The order of the table: the engine then need not sort.
         rows.sort_by_key(|row| (row.partition, row.sequence));
-        if !rows.is_empty()
-            && let Err(error) = self.bring(&rows).await
-        {
+        rows.dedup_by_key(|row| (row.partition, row.sequence));
+        if let Err(error) = self.bring(&rows, &whole(batches)).await {
             // Whoever mends the table should hear which column it was.
             self.checked &= !matches!(error, Fault::Halt(_));
             return Err(error);

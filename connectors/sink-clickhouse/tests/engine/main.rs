@@ -6,6 +6,7 @@
 
 mod counting;
 mod faults;
+mod folding;
 mod laws;
 mod many;
 mod migrating;
