@@ -49,8 +49,6 @@ pub struct Snapshot {
     pub durable: BTreeMap<u32, u64>,
     /// The offset up to which the decisions of each partition are read.
     pub read: BTreeMap<u32, u64>,
-    /// Payments appended and not acknowledged.
-    pub payments_under_way: u64,
     /// Records the proof has replayed.
     pub replayed: u64,
 }

@@ -1,23 +1,27 @@
 //! The demo: a whole flash sale in one process, on any log, ended by its proof.
 //!
 //! ```text
-//!   shoppers ──orders──▶ log ──▶ worker (timely threads) ──decisions──▶ log ──▶ till
-//!                         ▲                                                        │
-//!                         └──────────────── payments ──────────────────────────────┘
+//!   shoppers ──orders──▶ log ──▶ worker (timely threads) ──decisions──▶ log ──▶ watcher ──▶ board
+//!                         ▲                                              │
+//!                         └── results ── payment worker ◀────────────────┘
+//!                                            │ ▲
+//!                                            ▼ │
+//!                                      sandbox provider
 //! ```
 //!
-//! Shoppers and operators come from `order-traffic`, deterministic by seed; the till reads decisions, pays for some holds,
-//! and keeps the [`Board`] that a live view shows. When nothing is held any more the listings are closed, the
-//! waiting are turned away, the worker drains, and the log is proved.
+//! Shoppers and operators come from `order-traffic`, deterministic by seed; the payment worker takes the money, from a
+//! provider that declines, dawdles and loses answers; the watcher keeps the [`Board`] that a live view shows. When
+//! nothing is held any more the listings are closed, the waiting are turned away, the worker drains, and the log is proved.
 //!
 //! Promised: the sale ends by itself; its result is the proof's, not the demo's own count. Not promised: the same
 //! decisions for the same seed, as the log's clock decides what expires first.
 
 mod board;
 mod limits;
+mod payment;
 mod sale;
 mod shoppers;
-mod till;
+mod watcher;
 mod writer;
 
 use std::sync::Arc;
@@ -27,6 +31,7 @@ use order_log::{Log, LogError, ReadLimits};
 use order_model::TimeMs;
 use order_proof::{Proof, ProofError};
 use order_worker::{Topics, WorkerError};
+use payment_worker::{PaymentError, Takings};
 
 pub use board::{Board, ListingState, Phase, Snapshot};
 pub use sale::run;
@@ -38,7 +43,7 @@ pub struct DemoParts {
     pub log: Arc<dyn Log>,
     /// Reads and writes records.
     pub codec: Codec,
-    /// Signs what operators and the till say.
+    /// Signs what operators and the payment worker say.
     pub ring: KeyRing,
     /// Names of the topics.
     pub topics: Topics,
@@ -72,6 +77,8 @@ pub struct DemoResult {
     pub seconds: f64,
     /// The certificate of the worker that decided the sale.
     pub certificate: order_proof::Certificate,
+    /// What the provider took and gave back.
+    pub takings: Takings,
     /// What the log proves.
     pub proof: Proof,
 }
@@ -92,6 +99,9 @@ pub enum DemoError {
     /// The worker failed.
     #[error(transparent)]
     Worker(#[from] WorkerError),
+    /// The payment worker failed.
+    #[error(transparent)]
+    Payment(#[from] PaymentError),
     /// The log could not be proved either way.
     #[error(transparent)]
     Proof(#[from] ProofError),

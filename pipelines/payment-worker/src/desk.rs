@@ -17,6 +17,7 @@ use crate::error::PaymentError;
 use crate::hands::{Errand, Return};
 use crate::limits::{CALLBACKS_MAX, DESK_WAIT, NOTE_INTERVAL};
 use crate::look_back::LookBack;
+use crate::pace::Pace;
 use crate::provider::Payment;
 use crate::shelf::Shelf;
 use crate::status::{PartitionStatus, PaymentStatus};
@@ -86,11 +87,14 @@ pub(crate) struct Desk {
     /// Callbacks the log is being asked about.
     pub(crate) asked: usize,
     pub(crate) calling: usize,
-    pub(crate) allowed: usize,
+    pub(crate) pace: Pace,
     pub(crate) status: PaymentStatus,
     shared: SharedStatus,
     next_note: Instant,
     pub(crate) is_paused: bool,
+    /// Decisions taken in and orders looked at so far, and how many there are when orders in hand are counted next.
+    pub(crate) steps: u64,
+    weigh_at: u64,
 }
 
 /// The ends of the desk's channels.
@@ -132,11 +136,13 @@ impl Desk {
             strays: HashMap::new(),
             asked: 0,
             calling: 0,
-            allowed: options.limits.calls_max,
+            pace: Pace::new(options.limits.calls_max),
             status: PaymentStatus::default(),
             shared,
             next_note: Instant::now(),
             is_paused: false,
+            steps: 0,
+            weigh_at: 0,
         })
     }
 
@@ -209,6 +215,7 @@ impl Desk {
                         "the group took the partition away: this worker was silent for too long"
                     );
                     self.owned.remove(&partition);
+                    self.weigh_anew();
                     self.assigned.remove(&partition);
                 }
                 Ok(())
@@ -249,6 +256,7 @@ impl Desk {
             owned.decided = Some(decision.offset.0);
             owned.read_at = TimeMs(record.time_ms);
             let is_live = owned.state == State::Live;
+            self.steps += 1;
             let touched = owned.shelf.take(&decision, record.offset, now, is_live);
             if let (Some(order), true) = (touched, is_live) {
                 queue(&mut self.ready, owned, partition, order);
@@ -279,17 +287,26 @@ impl Desk {
         Ok(())
     }
 
+    /// Has orders in hand counted at the next look, as a partition came or went.
+    pub(crate) fn weigh_anew(&mut self) {
+        self.weigh_at = self.steps;
+    }
+
     /// Stops reading while too many orders are in hand.
     fn throttle(&mut self) -> Result<(), PaymentError> {
         let orders_max = self.options.limits.orders_max.max(1);
         let shelved: usize = self.owned.values().map(|owned| owned.shelf.len()).sum();
-        if shelved < orders_max && !self.is_paused {
+        if (shelved < orders_max && !self.is_paused) || self.steps < self.weigh_at {
             return Ok(());
         }
         // Who waits for the log must not keep it from being read.
         let burdens = |owned: &Owned| owned.shelf.burdens(!matches!(owned.state, State::Restoring { .. }));
         let total: usize = self.owned.values().map(burdens).sum();
-        let pauses = if self.is_paused { total > orders_max / 4 * 3 } else { total >= orders_max };
+        let resume_at = orders_max / 4 * 3;
+        let pauses = if self.is_paused { total > resume_at } else { total >= orders_max };
+        // Each step makes it one more or one less, so it is not counted again before it can matter.
+        let distance = if pauses { total - resume_at } else { orders_max - total };
+        self.weigh_at = self.steps + u64::try_from(distance).unwrap_or_default();
         if pauses == self.is_paused {
             return Ok(());
         }
@@ -315,7 +332,7 @@ impl Desk {
         let orders = self.owned.values().map(|owned| owned.shelf.len()).sum();
         self.status.orders = orders;
         self.status.calls_under_way = self.calling;
-        self.status.calls_allowed = self.allowed;
+        self.status.calls_allowed = self.pace.allowed();
         self.status.results_under_way = self.teller.under_way();
         self.status.callbacks_in_hand = self.asked + self.strays.len() + self.callbacks.len();
         self.status.is_paused = self.is_paused;

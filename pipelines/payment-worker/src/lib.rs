@@ -40,6 +40,7 @@ mod http;
 pub mod limits;
 mod look_back;
 mod ownership;
+mod pace;
 mod provider;
 mod router;
 mod sandbox;

@@ -48,6 +48,7 @@ impl Desk {
             calling: 0,
         };
         self.owned.insert(partition, owned);
+        self.weigh_anew();
         (self.parts.observer)(Moment::Assigned(partition));
         Ok(())
     }
@@ -83,6 +84,7 @@ impl Desk {
         for order in orders {
             queue(&mut self.ready, owned, partition, order);
         }
+        self.weigh_anew();
         (self.parts.observer)(Moment::Restored(partition));
         Ok(())
     }
@@ -122,6 +124,7 @@ impl Desk {
             .collect();
         for partition in done {
             self.owned.remove(&partition);
+            self.weigh_anew();
             self.member.stop(partition)?;
             (self.parts.observer)(Moment::Released(partition));
         }

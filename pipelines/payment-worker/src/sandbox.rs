@@ -4,11 +4,12 @@
 //! Promised: the same seed, calls and times give the same behaviour, in whatever order the calls of different orders
 //! come; its book is right whatever it answers. It is deterministic by (order, kind of call, how manieth), not by time.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use order_model::{MinorUnits, OrderId, TimeMs};
+use smallvec::SmallVec;
 
 use crate::callback::sign;
 use crate::classify::{Refusal, classify};
@@ -90,20 +91,57 @@ struct Inner {
 
 #[derive(Default)]
 struct Book {
-    payments: BTreeMap<String, Payment>,
-    by_order: BTreeMap<OrderId, Vec<String>>,
-    /// Key to payment.
-    keys: BTreeMap<OrderId, (String, MinorUnits)>,
-    /// How often each call of an order came.
-    calls: BTreeMap<(OrderId, &'static str), u64>,
+    orders: HashMap<OrderId, Page>,
+    /// The orders of payments that have a name of their own.
+    planted: HashMap<String, OrderId>,
     callbacks: Vec<SentCallback>,
     is_down: bool,
 }
 
+/// What the book knows of one order.
+#[derive(Default)]
+struct Page {
+    /// Its payments, oldest first.
+    payments: SmallVec<[Payment; 1]>,
+    /// Which of them stands under the order's key, and the amount it was asked for.
+    key: Option<(usize, MinorUnits)>,
+    /// How often each kind of call came.
+    calls: SmallVec<[(&'static str, u64); 2]>,
+}
+
 impl Book {
-    fn enter(&mut self, payment: Payment) {
-        self.by_order.entry(payment.order.unwrap_or_default()).or_default().push(payment.id.clone());
-        self.payments.insert(payment.id.clone(), payment);
+    fn page(&mut self, order: OrderId) -> &mut Page {
+        self.orders.entry(order).or_default()
+    }
+
+    /// The order a payment was made for: its name says so, unless it was planted.
+    fn order_of(&self, id: &str) -> OrderId {
+        let named = || id.strip_prefix("pi_")?.split_once('_')?.0.parse().ok();
+        self.planted.get(id).copied().or_else(named).unwrap_or_default()
+    }
+
+    fn payment(&mut self, id: &str) -> Option<&mut Payment> {
+        let page = self.orders.get_mut(&self.order_of(id))?;
+        page.payments.iter_mut().find(|payment| payment.id == id)
+    }
+
+    fn payments(&self) -> impl Iterator<Item = &Payment> {
+        self.orders.values().flat_map(|page| &page.payments)
+    }
+}
+
+impl Page {
+    fn count(&mut self, kind: &'static str) -> u64 {
+        if let Some((_, count)) = self.calls.iter_mut().find(|(known, _)| *known == kind) {
+            *count += 1;
+            return *count;
+        }
+        self.calls.push((kind, 1));
+        1
+    }
+
+    fn counted(&self, kind: &str) -> u64 {
+        self.calls.iter().find(|(known, _)| *known == kind).map_or(0, |(_, count)| *count)
     }
 }
 
@@ -137,13 +175,15 @@ impl Sandbox {
 
     /// Every payment, by name.
     pub fn payments(&self) -> Vec<Payment> {
-        self.book().payments.values().cloned().collect()
+        let mut payments: Vec<Payment> = self.book().payments().cloned().collect();
+        payments.sort_by(|a, b| a.id.cmp(&b.id));
+        payments
     }
 
     /// What was taken and given back.
     pub fn takings(&self) -> Takings {
         let mut takings = Takings::default();
-        for payment in self.book().payments.values() {
+        for payment in self.book().payments() {
             takings.captures += u64::from(payment.captured > 0);
             takings.taken += payment.captured;
             takings.refunded += payment.refunded;
@@ -164,13 +204,16 @@ impl Sandbox {
 
     /// Forgets every idempotency key, as providers do after a while.
     pub fn forget_keys(&self) {
-        self.book().keys.clear();
+        self.book().orders.values_mut().for_each(|page| page.key = None);
     }
 
     /// Puts a payment in the book that nobody of ours asked for, and calls back about it.
     pub fn plant(&self, payment: Payment) {
-        self.0.announce(&mut self.book(), &payment);
-        self.book().enter(payment);
+        let mut book = self.book();
+        self.0.announce(&mut book, &payment);
+        let order = payment.order.unwrap_or_default();
+        book.planted.insert(payment.id.clone(), order);
+        book.page(order).payments.push(payment);
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -186,9 +229,7 @@ impl Sandbox {
     ) -> (Duration, Option<Done<T>>) {
         let inner = &self.0;
         let mut book = self.book();
-        let count = book.calls.entry((order, kind)).or_default();
-        *count += 1;
-        let count = *count;
+        let count = book.page(order).count(kind);
         let faults = inner.options.faults;
         let rolls = |fault: &str, per_mille| inner.rolls(order, kind, count, fault, per_mille);
         let is_slow = rolls("slow", faults.slow);
@@ -255,19 +296,16 @@ impl Sandbox {
     pub(crate) fn retrieve_now(&self, id: &str) -> (Duration, Option<Done<Payment>>) {
         self.call(self.order_of(id), "retrieve", |inner, book| {
             inner.decide_pending(book, id);
-            book.payments.get(id).cloned().ok_or_else(missing)
+            book.payment(id).cloned().ok_or_else(missing)
         })
     }
 
     pub(crate) fn look_up_now(&self, order: OrderId) -> (Duration, Option<Done<Vec<Payment>>>) {
-        self.call(order, "look up", |_, book| {
-            let ids = book.by_order.get(&order).into_iter().flatten();
-            Ok(ids.filter_map(|id| book.payments.get(id).cloned()).collect())
-        })
+        self.call(order, "look up", |_, book| Ok(book.page(order).payments.to_vec()))
     }
 
     fn order_of(&self, id: &str) -> OrderId {
-        self.book().payments.get(id).and_then(|payment| payment.order).unwrap_or_default()
+        self.book().order_of(id)
     }
 }
 
@@ -275,8 +313,8 @@ impl Inner {
     /// Whether something that happens so many times in a thousand happens here. A function of its arguments and the
     /// seed, so that no other order's calls change it.
     fn rolls(&self, order: OrderId, kind: &str, count: u64, fault: &str, per_mille: u64) -> bool {
-        if per_mille == 0 {
-            return false;
+        if per_mille == 0 || per_mille >= 1_000 {
+            return per_mille > 0;
         }
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.options.seed.to_le_bytes()).update(&order.0).update(&count.to_le_bytes());
@@ -287,11 +325,12 @@ impl Inner {
     }
 
     fn authorise(&self, book: &mut Book, charge: &Charge) -> Done<Payment> {
-        if let Some((id, amount)) = book.keys.get(&charge.order) {
-            if *amount != charge.amount {
+        let page = book.page(charge.order);
+        if let Some((index, amount)) = page.key {
+            if amount != charge.amount {
                 return Err(Refused { status: 400, kind: "idempotency_error", code: "", payment: None });
             }
-            let payment = book.payments.get(id).cloned().ok_or_else(missing)?;
+            let payment = page.payments.get(index).cloned().ok_or_else(missing)?;
             return if payment.state == PaymentState::Declined {
                 Err(declined(payment))
             } else {
@@ -310,7 +349,7 @@ impl Inner {
             () => PaymentState::Authorised,
         };
         let other = MinorUnits::from(rolls("other amount", faults.other_amount));
-        let before = book.by_order.get(&charge.order).map_or(0, Vec::len);
+        let before = page.payments.len();
         let payment = Payment {
             id: format!("pi_{}_{before}", charge.order),
             order: Some(charge.order),
@@ -322,9 +361,9 @@ impl Inner {
             refunded: 0,
             created: (self.options.clock)(),
         };
-        book.enter(payment.clone());
+        page.payments.push(payment.clone());
         if !rolls("forgotten", faults.forgotten) {
-            book.keys.insert(charge.order, (payment.id.clone(), charge.amount));
+            page.key = Some((before, charge.amount));
         }
         self.announce(book, &payment);
         if payment.state == PaymentState::Declined { Err(declined(payment)) } else { Ok(payment) }
@@ -336,7 +375,7 @@ impl Inner {
         id: &str,
         change: impl FnOnce(&mut Payment) -> Result<(), &'static str>,
     ) -> Done<Payment> {
-        let payment = book.payments.get_mut(id).ok_or_else(missing)?;
+        let payment = book.payment(id).ok_or_else(missing)?;
         change(payment).map_err(|code| Refused {
             status: 400,
             kind: "invalid_request_error",
@@ -350,9 +389,9 @@ impl Inner {
 
     /// A pending payment is decided at the third look.
     fn decide_pending(&self, book: &mut Book, id: &str) {
-        let Some(payment) = book.payments.get_mut(id) else { return };
-        let order = payment.order.unwrap_or_default();
-        let looks = book.calls.get(&(order, "retrieve")).copied().unwrap_or_default();
+        let order = book.order_of(id);
+        let looks = book.page(order).counted("retrieve");
+        let Some(payment) = book.payment(id) else { return };
         if payment.state == PaymentState::Pending && looks >= 3 {
             let refuses = self.rolls(order, "pending", 0, "refuses", 250);
             payment.state = if refuses { PaymentState::Declined } else { PaymentState::Authorised };
@@ -362,6 +401,9 @@ impl Inner {
     }
 
     fn announce(&self, book: &mut Book, payment: &Payment) {
+        if self.options.faults.unsent >= 1_000 {
+            return;
+        }
         let order = payment.order.unwrap_or_default();
         let kind = match payment.state {
             PaymentState::Pending => "processing",

@@ -6,14 +6,14 @@ use crate::desk::{Desk, Found, State, Who, queue};
 use crate::dossier::{Call, Said, Standing, Step};
 use crate::error::PaymentError;
 use crate::hands::{Errand, Return};
-use crate::limits::{CALLS_MAX, DESK_WAIT};
+use crate::limits::DESK_WAIT;
 use crate::provider::{Payment, Verdict, closed_id};
 use crate::worker::Moment;
 
 impl Desk {
     /// Does what is to be done, as far as calls are allowed.
     pub(crate) fn work(&mut self) -> Result<(), PaymentError> {
-        while self.calling < self.allowed {
+        while self.calling < self.pace.allowed() {
             let Some(who) = self.ready.pop_front() else { break };
             match who {
                 Who::Order(partition, order) => self.advance(partition, order)?,
@@ -26,6 +26,7 @@ impl Desk {
     /// Takes an order as far as it goes without an answer.
     fn advance(&mut self, partition: u32, order: OrderId) -> Result<(), PaymentError> {
         let now = self.now();
+        self.steps += 1;
         loop {
             let Some(owned) = self.owned.get_mut(&partition) else { return Ok(()) };
             let state = owned.state;
@@ -42,7 +43,7 @@ impl Desk {
                     self.tell(order, &settle)?;
                 }
                 _ if state == State::Leaving => return Ok(()),
-                Step::Call(_) if self.calling >= self.allowed => {
+                Step::Call(_) if self.calling >= self.pace.allowed() => {
                     dossier.is_queued = true;
                     self.ready.push_front(Who::Order(partition, order));
                     return Ok(());
@@ -156,22 +157,20 @@ impl Desk {
         Ok(())
     }
 
-    /// Lets fewer calls out after a fault, and one more after a success.
+    /// What an answer says of the pace, and of the provider.
     fn note(&mut self, said: &Said) -> Result<(), PaymentError> {
-        match said {
-            Said::Fault(fault) if fault.verdict == Verdict::Halt => {
-                return Err(PaymentError::Halted { detail: fault.detail.clone() });
-            }
-            Said::Fault(fault) => {
-                self.status.retries += 1;
-                self.status.last_fault = Some(fault.detail.clone());
-                if fault.verdict != Verdict::Decline {
-                    self.allowed = (self.allowed / 2).max(1);
-                }
-            }
-            Said::Payment(_) | Said::Payments(_) => {
-                self.allowed = (self.allowed + 1).min(self.options.limits.calls_max.clamp(1, CALLS_MAX));
-            }
+        let Said::Fault(fault) = said else {
+            self.pace.well();
+            return Ok(());
+        };
+        if fault.verdict == Verdict::Halt {
+            return Err(PaymentError::Halted { detail: fault.detail.clone() });
+        }
+        self.status.retries += 1;
+        self.status.last_fault = Some(fault.detail.clone());
+        match fault.verdict {
+            Verdict::Decline => self.pace.refused(),
+            _ => self.pace.failed(self.calling),
         }
         Ok(())
     }
