@@ -28,12 +28,13 @@ use std::sync::Arc;
 
 use order_codec::{Codec, KeyRing};
 use order_log::{Log, LogError, ReadLimits};
-use order_model::TimeMs;
+use order_model::{Place, TimeMs};
 use order_proof::{Proof, ProofError};
 use order_worker::{Topics, WorkerError};
 use payment_worker::{PaymentError, Takings};
 
 pub use board::{Board, ListingState, Phase, Snapshot};
+pub use limits::HOLD_MS_MIN;
 pub use sale::run;
 
 /// What a demo works with. The topics exist and are empty.
@@ -49,7 +50,34 @@ pub struct DemoParts {
     pub topics: Topics,
     /// The time of day.
     pub clock: Arc<dyn Fn() -> TimeMs + Send + Sync>,
+    /// The way in for orders of shoppers; `None`: they are written to the log, as everything else is.
+    pub entrance: Option<Arc<dyn Entrance>>,
 }
+
+/// A way in for orders that ends at the log, such as a gateway.
+pub trait Entrance: Send + Sync {
+    /// Takes an order; waits while too many are under way. Whoever is sent away at the door comes no further.
+    fn place(&self, place: &Place) -> Result<(), EntranceError>;
+
+    /// How far the orders taken so far are.
+    fn progress(&self) -> EntranceProgress;
+}
+
+/// How far orders are on their way in.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct EntranceProgress {
+    /// Taken, and neither acknowledged nor sent away.
+    pub under_way: u64,
+    /// Acknowledged: the log has them.
+    pub acknowledged: u64,
+    /// Sent away at the door: the log never sees them.
+    pub sent_away: u64,
+}
+
+/// Why no more orders come in.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the entrance for shoppers failed: {0}")]
+pub struct EntranceError(pub String);
 
 /// How a demo goes.
 #[derive(Clone, Debug)]
@@ -60,6 +88,8 @@ pub struct DemoOptions {
     pub seed: u64,
     /// Orders a second; `None`: as fast as the log takes them.
     pub rate: Option<u64>,
+    /// How long holds last at the least, in milliseconds; [`HOLD_MS_MIN`] is short enough to see some expire.
+    pub hold_ms_min: u64,
     /// Timely threads.
     pub threads: usize,
     /// How large batches may be.
@@ -73,6 +103,8 @@ pub struct DemoResult {
     pub placed: u64,
     /// Records acknowledged on `orders`, relays and ticks left out.
     pub appended: u64,
+    /// Orders sent away at the entrance, which the log never saw.
+    pub sent_away: u64,
     /// From the first order to the last decision about what shoppers sent, in seconds.
     pub seconds: f64,
     /// The certificate of the worker that decided the sale.
@@ -105,6 +137,9 @@ pub enum DemoError {
     /// The log could not be proved either way.
     #[error(transparent)]
     Proof(#[from] ProofError),
+    /// Orders do not come in.
+    #[error(transparent)]
+    Entrance(#[from] EntranceError),
     /// A decision cannot be read.
     #[error("a decision of partition {partition} at offset {offset} cannot be read: {detail}")]
     Decision {

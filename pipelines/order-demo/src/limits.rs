@@ -15,7 +15,7 @@ pub(crate) const WATCHER_WAIT: Duration = Duration::from_millis(2);
 /// How often the end of the sale is looked for.
 pub(crate) const QUIET_INTERVAL: Duration = Duration::from_millis(10);
 /// How long holds last at the least, in milliseconds: short enough to see them expire.
-pub(crate) const HOLD_MS_MIN: u64 = 1_500;
+pub const HOLD_MS_MIN: u64 = 1_500;
 /// How long holds last at the most, in milliseconds.
 pub(crate) const HOLD_MS_MAX: u64 = 600_000;
 /// Of a thousand orders, how many come to ask for payment, about.

@@ -7,8 +7,8 @@ use payment_worker::{
     SandboxFaults, SandboxOptions,
 };
 
-use crate::DemoParts;
-use crate::limits::{HELD_PER_MILLE, HOLD_MS_MAX, HOLD_MS_MIN, ORDERS_IN_HAND_MAX, PAYMENTS_PER_SECOND};
+use crate::{DemoOptions, DemoParts};
+use crate::limits::{HELD_PER_MILLE, HOLD_MS_MAX, ORDERS_IN_HAND_MAX, PAYMENTS_PER_SECOND};
 
 /// Of a thousand orders or calls: what goes wrong. Whoever is still pending when a demo's hold is over has let it expire.
 /// Nobody listens to callbacks here, so none are sent.
@@ -29,11 +29,12 @@ const FAULTS: SandboxFaults = SandboxFaults {
 
 /// How long the holds of a sale last, in milliseconds: longer than the payment worker needs for what the shoppers are
 /// ahead of it, so that whoever pays is in time, however many come at once.
-pub(crate) fn hold_ms(orders: u64, rate: Option<u64>) -> u64 {
+pub(crate) fn hold_ms(options: &DemoOptions) -> u64 {
+    let DemoOptions { orders, rate, hold_ms_min, .. } = *options;
     let held = orders.saturating_mul(HELD_PER_MILLE) / 1_000;
     let pays_ms = held.saturating_mul(1_000) / PAYMENTS_PER_SECOND;
     let sells_ms = rate.map_or(0, |rate| orders.saturating_mul(1_000) / rate.max(1));
-    HOLD_MS_MIN.saturating_add(pays_ms.saturating_sub(sells_ms)).min(HOLD_MS_MAX)
+    hold_ms_min.saturating_add(pays_ms.saturating_sub(sells_ms)).min(HOLD_MS_MAX)
 }
 
 /// A provider that answers at once and holds of seconds need other times than a real shop.
@@ -85,7 +86,10 @@ pub(crate) fn start(
 
 #[cfg(test)]
 mod tests {
+    use order_log::ReadLimits;
+
     use super::*;
+    use crate::limits::HOLD_MS_MIN;
 
     #[test]
     fn holds_last_as_long_as_the_worker_is_behind() {
@@ -98,7 +102,9 @@ mod tests {
             (u64::MAX, Some(0), HOLD_MS_MIN),
             (1_000_000_000, None, HOLD_MS_MAX),
         ] {
-            assert_eq!(hold_ms(orders, rate), wanted, "{orders} {rate:?}");
+            let (seed, threads, batch) = (1, 1, ReadLimits::default());
+            let options = DemoOptions { orders, seed, rate, hold_ms_min: HOLD_MS_MIN, threads, batch };
+            assert_eq!(hold_ms(&options), wanted, "{orders} {rate:?}");
         }
     }
 }

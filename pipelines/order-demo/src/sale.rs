@@ -29,7 +29,7 @@ pub fn run(
     stop: &Stop,
 ) -> Result<DemoResult, DemoError> {
     let partitions = parts.log.partitions(&parts.topics.orders)?;
-    let hold_ms = payment::hold_ms(options.orders, options.rate);
+    let hold_ms = payment::hold_ms(options);
     let mut sale = SaleSpec::demo(options.orders, partitions);
     sale.listings.iter_mut().for_each(|listing| listing.settings.hold_ms = hold_ms);
     let (worker_stop, watcher_stop) = (Stop::new(), Stop::new());
@@ -69,7 +69,9 @@ pub fn run(
     })?;
     let certificates: Vec<_> = summary.partitions.iter().map(|partition| partition.certificate).collect();
     let certificate = order_proof::combine(&certificates);
-    Ok(DemoResult { placed, appended: board.lock().appended, seconds, certificate, takings, proof })
+    let sent_away = parts.entrance.as_ref().map_or(0, |entrance| entrance.progress().sent_away);
+    let appended = board.lock().appended;
+    Ok(DemoResult { placed, appended, sent_away, seconds, certificate, takings, proof })
 }
 
 /// The worker, telling the board how far it has got.

@@ -62,10 +62,6 @@ impl Writer {
         Ok(())
     }
 
-    pub(crate) fn gathered(&self) -> usize {
-        self.batch.len()
-    }
-
     /// Appends what was gathered, waiting while the appender is full.
     pub(crate) fn append(&mut self) -> Result<u64, DemoError> {
         if self.batch.is_empty() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use order_codec::KeyRing;
-use order_demo::{Board, DemoError, DemoOptions, DemoParts, DemoResult};
+use order_demo::{Board, DemoError, DemoOptions, DemoParts, DemoResult, HOLD_MS_MIN};
 use order_log::{EmbeddedLog, EmbeddedOptions, Log};
 use order_proof::ProofError;
 use order_worker::{Stop, Topics};
@@ -117,6 +117,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         ring: ground.ring.clone(),
         topics: ground.topics.clone(),
         clock: Arc::new(times::now),
+        entrance: None,
     };
     let sinks = SinkParts {
         log: Arc::clone(&parts.log),
@@ -138,6 +139,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         orders: args.orders,
         seed: args.seed,
         rate,
+        hold_ms_min: HOLD_MS_MIN,
         threads,
         batch: context.settings.read_limits,
     };
