@@ -7,8 +7,8 @@ use payment_worker::{
     SandboxFaults, SandboxOptions,
 };
 
-use crate::{DemoOptions, DemoParts};
 use crate::limits::{HELD_PER_MILLE, HOLD_MS_MAX, ORDERS_IN_HAND_MAX, PAYMENTS_PER_SECOND};
+use crate::{DemoOptions, DemoParts};
 
 /// Of a thousand orders or calls: what goes wrong. Whoever is still pending when a demo's hold is over has let it expire.
 /// Nobody listens to callbacks here, so none are sent.

@@ -43,6 +43,7 @@ fn what_each_kind_of_order_event_writes() {
         (Kind::PartRefused, "-", "-", false, 0),
         (Kind::PartPaid, "-", "-", false, 0),
         (Kind::PartReleased, "-", "-", false, 0),
+        (Kind::Entered, "entered", "-", false, 0),
     ];
     assert_eq!(table.len(), Kind::ALL.len());
     for (kind, status, payment, has_deadline, expires_at) in table {
