@@ -13,7 +13,7 @@ mod reader;
 mod state;
 mod walls;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use order_codec::Codec;
 use order_log::{Log, LogError};
 use order_model::{CustomerId, OrderId, Sku};
 use tokio::sync::watch;
+use waiting_room::Pipeline;
 
 pub use feed::{EventId, Followed, OrderNews};
 pub use gauge::Pace;
@@ -54,7 +55,11 @@ pub(crate) struct Shared {
     gauge: Gauge,
     closing: watch::Sender<bool>,
     limits: BoardLimits,
+    listener: OnceLock<Listener>,
 }
+
+/// Told of each order that is decided: its sale, and whose it is. Must be quick: decisions wait for it.
+pub type Listener = Box<dyn Fn(&str, CustomerId) + Send + Sync>;
 
 impl std::fmt::Debug for Board {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -82,6 +87,7 @@ impl Board {
             gauge: Gauge::default(),
             closing: watch::channel(false).0,
             limits,
+            listener: OnceLock::new(),
         });
         let spawn = |name: &str, run: fn(&BoardParts, &Shared)| {
             let (parts, shared) = (parts.clone(), Arc::clone(&shared));
@@ -149,6 +155,17 @@ impl Board {
     /// How fast orders are decided, and what is still to be.
     pub fn pace(&self) -> Pace {
         self.0.gauge.pace()
+    }
+
+    /// What waiting rooms are paced by; `None` while it is not known, or the log does not answer.
+    pub fn pipeline(&self) -> Option<Pipeline> {
+        if self.is_ready() { self.0.gauge.pipeline() } else { None }
+    }
+
+    /// Names who is told of the orders that are decided from now on; the first one named stays.
+    pub fn tell(&self, listener: Listener) {
+        // A second listener would be a second set of rooms on one board, which nobody makes.
+        drop(self.0.listener.set(listener));
     }
 
     /// Whether the decisions that there were at the start are read, and the log has answered lately.

@@ -14,6 +14,7 @@ mod prefer;
 mod problem;
 mod products;
 mod request;
+mod rooms;
 mod stream;
 
 use std::sync::Arc;
@@ -46,7 +47,10 @@ pub(crate) fn router(gate: Arc<Gate>, origins: &[HeaderValue]) -> Router {
         .route("/v1/listings/{sku}/events", get(listings::events))
         .route("/v1/sales/{name}", get(listings::sale))
         .route("/v1/sales/{name}/events", get(listings::sale_events))
+        .route("/v1/rooms/{sale}", post(rooms::enter).merge(get(rooms::show)).merge(delete(rooms::leave)))
+        .route("/v1/rooms/{sale}/events", get(rooms::events))
         .route("/v1/admin/sales", post(admin::apply_sale))
+        .route("/v1/admin/rooms/{sale_and_word}", post(admin::tell_room))
         .route("/v1/admin/listings/{sku_and_word}", post(admin::tell_listing))
         .merge(people_routes())
         .merge(shop_routes(&gate))

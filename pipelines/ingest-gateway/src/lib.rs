@@ -23,6 +23,7 @@ pub mod http;
 pub mod identity;
 pub mod limits;
 pub mod people;
+pub mod rooms;
 pub mod server;
 pub mod service;
 pub mod shop;

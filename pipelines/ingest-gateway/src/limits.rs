@@ -188,6 +188,10 @@ pub const HTTP2_STREAMS_MAX: u32 = 128;
 pub const RETRY_AFTER_SECONDS: u64 = 1;
 /// Milliseconds after which a stream that ended is to be opened again.
 pub const RECONNECT_MS: u64 = 1_000;
+/// Longest wait for the waiting rooms to be read as far as a token says.
+pub(crate) const ROOM_CATCH_UP_MAX: Duration = Duration::from_secs(3);
+/// Time between two events of one place in a waiting room.
+pub(crate) const ROOM_EVENTS_EVERY: Duration = Duration::from_millis(500);
 /// Longest wait of the door for acknowledgements before it looks for new commands.
 pub(crate) const DOOR_POLL: Duration = Duration::from_millis(1);
 /// Time between two attempts to make an appender.

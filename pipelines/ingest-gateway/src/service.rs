@@ -12,10 +12,11 @@ mod place;
 mod read;
 mod recent;
 mod refusal;
+mod rooms;
 
 use std::sync::Arc;
 
-use order_model::{CustomerId, Place, TimeMs};
+use order_model::TimeMs;
 
 pub use admin::{ListingAsk, ListingWord, SaleAsk, Written};
 pub use pacing::Pacing;
@@ -23,18 +24,14 @@ pub(crate) use pacing::network;
 pub use place::{PlaceAsk, PlaceOptions, Placed};
 pub use read::OrderFeed;
 pub use refusal::{Code, Refusal};
+pub use rooms::RoomWritten;
 
 use crate::board::Board;
 use crate::door::Door;
 use crate::identity::{BadToken, Doorkeeper, Identity, Secret};
 use crate::limits::ServiceLimits;
+use crate::rooms::Rooms;
 use recent::Recent;
-
-/// Says whether somebody may order yet: the waiting room's part.
-pub trait Admission: Send + Sync {
-    /// Looks at an order and the token that holds its customer's place; an error is for people.
-    fn admit(&self, customer: CustomerId, place: &Place, token: Option<&str>) -> Result<(), String>;
-}
 
 /// What a service works with.
 #[derive(Clone)]
@@ -47,8 +44,8 @@ pub struct ServiceParts {
     pub doorkeeper: Arc<dyn Doorkeeper>,
     /// What all gateways share.
     pub secret: Secret,
-    /// Whether somebody may order yet; without one, everybody may.
-    pub admission: Option<Arc<dyn Admission>>,
+    /// The waiting rooms, which say who may order yet; without any, everybody may.
+    pub rooms: Option<Arc<Rooms>>,
     /// The time of day.
     pub clock: Arc<dyn Fn() -> TimeMs + Send + Sync>,
 }
@@ -93,8 +90,9 @@ impl Service {
         self.parts.doorkeeper.identify(token)
     }
 
-    /// Whether requests can be served: decisions are read, and the log takes orders.
+    /// Whether requests can be served: decisions and waiting rooms are read, and the log takes orders.
     pub fn is_ready(&self) -> bool {
-        self.parts.board.is_ready() && !self.parts.door.status().is_stalled
+        let rooms_are_read = self.parts.rooms.as_ref().is_none_or(|rooms| rooms.is_ready());
+        self.parts.board.is_ready() && rooms_are_read && !self.parts.door.status().is_stalled
     }
 }

@@ -11,6 +11,13 @@ const CONTROLS_PARTITIONS: u32 = 2;
 /// Partitions of `catalogue`: one reader reads all of it, and it is small.
 const CATALOGUE_PARTITIONS: u32 = 1;
 
+/// Partitions of `rooms`. Never to be changed: a room's records would lie in two.
+const ROOMS_PARTITIONS: u32 = 4;
+
+/// How long `rooms` keeps its records at least, in milliseconds: 90 days. A room may live 31, and is a function of all of
+/// them; and there is whoever checks a draw afterwards.
+const ROOMS_RETENTION_MS: u64 = 90 * 24 * 3_600_000;
+
 /// The topics of one deployment: the same names behind one prefix.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Topics {
@@ -24,6 +31,8 @@ pub struct Topics {
     pub controls: Arc<str>,
     /// What is sold, in words and pictures: the newest record of each SKU.
     pub catalogue: Arc<str>,
+    /// What happens in waiting rooms; a room is a function of all its records.
+    pub rooms: Arc<str>,
 }
 
 /// Which of our topics.
@@ -39,12 +48,14 @@ pub enum TopicKind {
     Controls,
     /// `catalogue`
     Catalogue,
+    /// `rooms`
+    Rooms,
 }
 
 impl TopicKind {
     /// Every topic.
-    pub const ALL: [Self; 5] =
-        [Self::Orders, Self::Decisions, Self::DeadLetters, Self::Controls, Self::Catalogue];
+    pub const ALL: [Self; 6] =
+        [Self::Orders, Self::Decisions, Self::DeadLetters, Self::Controls, Self::Catalogue, Self::Rooms];
 
     /// The name without the prefix.
     pub const fn name(self) -> &'static str {
@@ -54,6 +65,7 @@ impl TopicKind {
             Self::DeadLetters => "dead-letters",
             Self::Controls => "controls",
             Self::Catalogue => "catalogue",
+            Self::Rooms => "rooms",
         }
     }
 }
@@ -68,6 +80,7 @@ impl Topics {
             dead_letters: name(TopicKind::DeadLetters),
             controls: name(TopicKind::Controls),
             catalogue: name(TopicKind::Catalogue),
+            rooms: name(TopicKind::Rooms),
         }
     }
 
@@ -79,6 +92,7 @@ impl Topics {
             TopicKind::DeadLetters => &self.dead_letters,
             TopicKind::Controls => &self.controls,
             TopicKind::Catalogue => &self.catalogue,
+            TopicKind::Rooms => &self.rooms,
         }
     }
 
@@ -95,9 +109,13 @@ impl Topics {
                 TopicKind::Orders | TopicKind::Decisions | TopicKind::DeadLetters => partitions,
                 TopicKind::Controls => CONTROLS_PARTITIONS,
                 TopicKind::Catalogue => CATALOGUE_PARTITIONS,
+                TopicKind::Rooms => ROOMS_PARTITIONS,
             },
             replication,
-            retention_ms,
+            retention_ms: match kind {
+                TopicKind::Rooms => retention_ms.max(ROOMS_RETENTION_MS),
+                _ => retention_ms,
+            },
             is_compacted: kind == TopicKind::Catalogue,
             record_bytes_max: RECORD_BYTES_MAX,
         };
@@ -122,9 +140,17 @@ mod tests {
     fn what_is_decided_has_equally_many_partitions_everywhere() {
         let specs = Topics::with_prefix("").specs(12, 3, 1);
         let partitions: Vec<_> = specs.iter().map(|spec| (spec.name.as_str(), spec.partitions)).collect();
-        let expected =
-            [("orders", 12), ("decisions", 12), ("dead-letters", 12), ("controls", 2), ("catalogue", 1)];
+        let expected = [
+            ("orders", 12),
+            ("decisions", 12),
+            ("dead-letters", 12),
+            ("controls", 2),
+            ("catalogue", 1),
+            ("rooms", 4),
+        ];
         assert_eq!(partitions, expected);
+        let longer = specs.iter().filter(|spec| spec.retention_ms > 1).map(|spec| spec.name.as_str());
+        assert_eq!(longer.collect::<Vec<_>>(), ["rooms"], "a room needs all its records");
         let compacted = specs.iter().filter(|spec| spec.is_compacted).map(|spec| spec.name.as_str());
         assert_eq!(compacted.collect::<Vec<_>>(), ["catalogue"]);
         assert!(specs.iter().all(|spec| spec.replication == 3));

@@ -52,6 +52,10 @@ pub struct Look {
     pub standing: Standing,
     /// How long the wait will be, if there is one and enough is known.
     pub eta: Option<Eta>,
+    /// The room's partition.
+    pub partition: Partition,
+    /// How far that was read: who has read so far sees no less.
+    pub read_to: Offset,
 }
 
 /// Follows all rooms. Clones share one thread, which ends with the last of them and of the views.
@@ -97,9 +101,13 @@ impl Shared {
         self.partitions.get(usize::try_from(partition).ok()?)
     }
 
+    fn partition_of(&self, room: &RoomName) -> Partition {
+        let count = u32::try_from(self.partitions.len()).unwrap_or(u32::MAX);
+        partition_of_key(room.as_str().as_bytes(), count)
+    }
+
     fn rooms_of(&self, room: &RoomName) -> Option<RwLockReadGuard<'_, Rooms>> {
-        let count = u32::try_from(self.partitions.len()).ok()?;
-        let followed = self.followed(partition_of_key(room.as_str().as_bytes(), count).0)?;
+        let followed = self.followed(self.partition_of(room).0)?;
         Some(followed.rooms.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -131,8 +139,14 @@ impl RoomFollower {
 
     /// A room that was opened once.
     pub fn room(&self, name: &RoomName) -> Option<RoomView> {
-        let shown = locked(&self.0.shared.shown).get(name)?.subscribe();
-        Some(RoomView { thread: Arc::clone(&self.0), name: name.clone(), shown })
+        self.room_of(name.as_str())
+    }
+
+    /// The room of a sale, if one was opened once.
+    pub fn room_of(&self, sale: &str) -> Option<RoomView> {
+        let rooms = locked(&self.0.shared.shown);
+        let (name, shown) = rooms.get_key_value(sale)?;
+        Some(RoomView { thread: Arc::clone(&self.0), name: name.clone(), shown: shown.subscribe() })
     }
 
     /// The names of all rooms that were opened once.
@@ -179,12 +193,15 @@ impl RoomView {
 
     /// Where a customer stands.
     pub fn look(&self, customer: &CustomerId) -> Look {
-        self.read(|room| {
-            let standing = room.standing(customer);
-            let Standing::Waiting { ahead, .. } = standing else { return Look { standing, eta: None } };
-            Look { standing, eta: room.eta(ahead) }
-        })
-        .unwrap_or(Look { standing: Standing::Unknown, eta: None })
+        let shared = &self.thread.shared;
+        let partition = shared.partition_of(&self.name);
+        let rooms = shared.rooms_of(&self.name);
+        let read_to = rooms.as_ref().and_then(|rooms| rooms.last()).unwrap_or_default();
+        let room = rooms.as_ref().and_then(|rooms| rooms.get(&self.name));
+        let standing = room.map_or(Standing::Unknown, |room| room.standing(customer));
+        let ahead = if let Standing::Waiting { ahead, .. } = standing { Some(ahead) } else { None };
+        let eta = room.zip(ahead).and_then(|(room, ahead)| room.eta(ahead));
+        Look { standing, eta, partition, read_to }
     }
 
     /// The entry by which a customer is in the room: who leaves has to name it.

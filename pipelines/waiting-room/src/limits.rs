@@ -17,10 +17,12 @@ pub const REENTRIES_MAX: u8 = 16;
 /// Memory of one customer in a room, in bytes, the draw included: a goal that a test measures.
 pub const PERSON_BYTES_MAX: usize = 64;
 /// Longest time from the record that opens a room to its closing, in milliseconds: 31 days. The topic keeps its records
-/// for longer ([`ROOMS_RETENTION_MS`]), so that no follower misses the beginning of an open room.
+/// for longer, so that no follower misses the beginning of an open room.
 pub const ROOM_LIFE_MS_MAX: u64 = 31 * 24 * 3_600_000;
-/// How long the topic has to keep its records, in milliseconds: 90 days, for rooms and whoever checks a draw afterwards.
-pub const ROOMS_RETENTION_MS: u64 = 90 * 24 * 3_600_000;
+/// How long a room lives of which nobody says when it closes, in milliseconds: 30 days.
+pub const ROOM_LIFE_MS_USUAL: u64 = 30 * 24 * 3_600_000;
+/// How many customers a room takes of which nobody says how many.
+pub const ROOM_PEOPLE_USUAL: u32 = 1_000_000;
 /// Shortest time between two admissions, in milliseconds of the log: however many gateways pace, the room takes no more.
 pub const PACE_MS_MIN: u64 = 200;
 /// Most places one record may admit.
@@ -88,5 +90,5 @@ pub const KEEPER_PATIENCE_MS: u64 = 500;
 /// Longest stagger of a keeper, in milliseconds: gateways step in one after the other instead of all at once.
 pub const KEEPER_STAGGER_MS_MAX: u64 = 250;
 
-const _: () = assert!(ROOM_LIFE_MS_MAX < ROOMS_RETENTION_MS);
+const _: () = assert!(ROOM_LIFE_MS_USUAL < ROOM_LIFE_MS_MAX);
 const _: () = assert!(ROOM_NAME_BYTES_MAX < 256, "a token keeps the length in one byte");

@@ -1,5 +1,6 @@
 //! The name of a room: that of its sale.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -23,6 +24,13 @@ impl RoomName {
 
     /// The name.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// So that a room is found by the name of its sale as it stands.
+impl Borrow<str> for RoomName {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

@@ -22,7 +22,7 @@ pub enum Outcome {
 }
 
 macro_rules! refusals {
-    ($($(#[$doc:meta])* $name:ident = $number:literal),+ $(,)?) => {
+    ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal;)+) => {
         /// Why an event changes nothing. The numbers are stable; the first that applies, from above, is given.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
         pub enum Refusal {
@@ -39,43 +39,50 @@ macro_rules! refusals {
                     $(Self::$name => $number,)+
                 }
             }
+
+            /// Its name.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)+
+                }
+            }
         }
     };
 }
 
 refusals! {
     /// There is no open room of this name.
-    NoRoom = 1,
+    NoRoom = 1, "no_room";
     /// It names another opening than the one that is open.
-    OpeningUnknown = 2,
+    OpeningUnknown = 2, "opening_unknown";
     /// The settings cannot be: times out of order, too long, nobody may enter, or no limit is kept.
-    OpeningInvalid = 3,
+    OpeningInvalid = 3, "opening_invalid";
     /// A room of this name is open already, by another opening.
-    RoomOpen = 4,
+    RoomOpen = 4, "room_open";
     /// There are too many rooms, openings of this one, or places promised.
-    TooManyRooms = 5,
+    TooManyRooms = 5, "too_many_rooms";
     /// The window has not begun.
-    TooEarly = 6,
+    TooEarly = 6, "too_early";
     /// This very entry has ended: a late repeat.
-    EntryEnded = 7,
+    EntryEnded = 7, "entry_ended";
     /// The room has as many customers as it takes.
-    RoomFull = 8,
+    RoomFull = 8, "room_full";
     /// The customer has come and gone too often.
-    TooManyReentries = 9,
+    TooManyReentries = 9, "too_many_reentries";
     /// The customer is not in the room by this entry.
-    NotIn = 10,
+    NotIn = 10, "not_in";
     /// The room has not come to its opening.
-    NotOpen = 11,
+    NotOpen = 11, "not_open";
     /// The seed is not that of the commitment.
-    SeedWrong = 12,
+    SeedWrong = 12, "seed_wrong";
     /// Nobody can be admitted before the draw.
-    NotDrawn = 13,
+    NotDrawn = 13, "not_drawn";
     /// Another admission came before it.
-    StepPassed = 14,
+    StepPassed = 14, "step_passed";
     /// The last admission is too short a time ago.
-    TooSoon = 15,
+    TooSoon = 15, "too_soon";
     /// It admits places that nobody has, or too many at once.
-    TooFar = 16,
+    TooFar = 16, "too_far";
 }
 
 #[cfg(test)]

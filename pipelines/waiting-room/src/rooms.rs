@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use order_model::{Position, TimeMs};
+use order_model::{Offset, Position, TimeMs};
 
 use crate::event::RoomEvent;
 use crate::limits::{PARTITION_PEOPLE_MAX, PARTITION_ROOMS_MAX};
@@ -15,12 +15,14 @@ use crate::room::Room;
 pub struct Rooms {
     rooms: BTreeMap<RoomName, Room>,
     time: TimeMs,
+    last: Option<Offset>,
 }
 
 impl Rooms {
     /// Applies one event of one room. Offsets must rise.
     pub fn apply(&mut self, at: Position, name: &RoomName, event: &RoomEvent) -> Outcome {
         self.time = self.time.max(at.time);
+        self.last = Some(at.offset);
         let at = Position { time: self.time, ..at };
         if let RoomEvent::Open(opening) = event {
             self.settle();
@@ -45,6 +47,11 @@ impl Rooms {
     /// Lets every room pass to the time of the last record: rooms that nobody speaks of open and close too.
     pub fn settle(&mut self) {
         self.rooms.values_mut().for_each(|room| room.pass(self.time));
+    }
+
+    /// The last event applied, if there was one.
+    pub fn last(&self) -> Option<Offset> {
+        self.last
     }
 
     /// A room that was opened once.

@@ -1,7 +1,8 @@
 //! Tokens: what a customer shows to have the place again, which any gateway can check without asking anybody.
 //!
-//! A token says that this customer's entry is in the log at this offset. It does not say the place: the room does, and
-//! a follower that has not read up to the offset knows that it has to wait. Its MAC is by the key ring, so two keys are
+//! A token says that this customer was told of a place, and how far the room had been read then: the entry, or what has
+//! become of it since. It does not say the place: the room does, and a follower that has not read up to the offset knows that
+//! it has to wait. Its MAC is by the key ring, so two keys are
 //! valid at a time while they are rotated; a token outlives its key only if it was signed by the one that stays.
 
 use base64::Engine;
@@ -24,9 +25,9 @@ pub struct RoomToken {
     pub room: RoomName,
     /// The customer.
     pub customer: CustomerId,
-    /// The partition of the entry.
+    /// The partition of the room.
     pub partition: Partition,
-    /// The record of the entry.
+    /// The record up to which the room has to be read.
     pub offset: Offset,
     /// The first time it is worth nothing.
     pub expires_at: TimeMs,

@@ -6,6 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use order_log::LogError;
+use order_model::TimeMs;
+use waiting_room::{Meter, Pipeline};
 
 use super::{BoardParts, Shared};
 use crate::limits::PACE_SECONDS;
@@ -30,6 +32,8 @@ pub(super) struct Gauge {
     unread: AtomicU64,
     is_caught_up: AtomicBool,
     answered: Mutex<Option<Instant>>,
+    /// What waiting rooms are paced by; nothing before the decisions that there were are read.
+    meter: Mutex<Meter>,
     /// For each partition: the next offset of `decisions`, and the next of `orders` after the latest decided.
     progress: Mutex<Vec<(u64, u64)>>,
 }
@@ -73,6 +77,20 @@ impl Gauge {
         answered.map_or(Duration::MAX, |answered| answered.elapsed())
     }
 
+    pub(super) fn pipeline(&self) -> Option<Pipeline> {
+        self.meter.lock().unwrap_or_else(PoisonError::into_inner).read()
+    }
+
+    /// Decisions that were there at the start are no measure of how fast they are made.
+    fn sample(&self, since_start: Duration) {
+        if self.is_caught_up() {
+            let now = TimeMs(u64::try_from(since_start.as_millis()).unwrap_or(u64::MAX));
+            let (decided, lag) =
+                (self.decided.load(Ordering::Relaxed), self.undecided.load(Ordering::Relaxed));
+            self.meter.lock().unwrap_or_else(PoisonError::into_inner).sample(now, decided, lag);
+        }
+    }
+
     fn measure(&self, parts: &BoardParts) -> Result<(), LogError> {
         let progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (mut undecided, mut unread) = (0_u64, 0_u64);
@@ -95,9 +113,11 @@ impl Gauge {
 pub(super) fn run(parts: &BoardParts, shared: &Shared) {
     let every = Duration::from_millis(shared.limits.gauge_every_ms);
     let mut counts: VecDeque<(Instant, u64)> = VecDeque::new();
+    let start = Instant::now();
     while !shared.is_closing() {
-        if let Err(error) = shared.gauge.measure(parts) {
-            tracing::warn!(%error, "the log does not say how far it is");
+        match shared.gauge.measure(parts) {
+            Ok(()) => shared.gauge.sample(start.elapsed()),
+            Err(error) => tracing::warn!(%error, "the log does not say how far it is"),
         }
         let now = (Instant::now(), shared.gauge.decided.load(Ordering::Relaxed));
         counts.push_back(now);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use order_log::{LogError, LogReader, Polled, RecordBatch};
 
-use super::state::Took;
+use super::state::{Answered, Took};
 use super::{BoardParts, Shared};
 use crate::limits::{BOARD_POLL, READER_RETRY};
 
@@ -67,6 +67,7 @@ impl Follower<'_> {
 
     fn take(&mut self, batch: &RecordBatch) {
         let (mut answers, mut highest) = (0, None);
+        let mut answered = Vec::new();
         let mut decoded = Vec::with_capacity(batch.len().min(LOCKED_DECISIONS_MAX));
         let mut records = batch.iter().peekable();
         while records.peek().is_some() {
@@ -82,14 +83,27 @@ impl Follower<'_> {
             let mut state = self.shared.state();
             for decision in decoded.drain(..) {
                 let offset = decision.offset.0 + 1;
-                if let Took::New { is_answer } = state.apply(decision) {
+                if let Took::New { answered: new } = state.apply(decision) {
                     highest = highest.max(Some(offset));
-                    answers += u64::from(is_answer);
+                    answers += u64::from(new.is_some());
+                    answered.extend(new);
                 }
             }
+            drop(state);
+            self.tell(answered.drain(..));
         }
         self.shared.gauge.count_decided(answers);
         self.pass(batch.partition(), batch.next_offset(), highest);
+    }
+
+    /// Tells whoever wants to know who has ordered.
+    fn tell(&self, answered: impl Iterator<Item = Answered>) {
+        let Some(listener) = self.shared.listener.get() else { return };
+        for Answered { customer, sale } in answered {
+            if let Some(sale) = sale {
+                listener(&sale, customer);
+            }
+        }
     }
 
     fn pass(&mut self, partition: u32, next_offset: u64, next_order: Option<u64>) {

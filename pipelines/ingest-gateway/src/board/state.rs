@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use order_model::{Decision, Event, Partition, Sequence, TimeMs};
+use order_model::{CustomerId, Decision, Event, Partition, Sequence, TimeMs};
 use tokio::sync::watch;
 
 use super::feed::{EventId, OrderNews};
@@ -18,11 +18,20 @@ pub(super) struct State {
     read_at: Vec<ReadAt>,
 }
 
+/// An order was decided for the first time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Answered {
+    /// Whose it is.
+    pub(super) customer: CustomerId,
+    /// The sale it is of, if its listing is known.
+    pub(super) sale: Option<String>,
+}
+
 /// What taking in a decision came to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Took {
     /// It was new, and the first answer to an order or not.
-    New { is_answer: bool },
+    New { answered: Option<Answered> },
     /// It was here before.
     Repeat,
 }
@@ -56,7 +65,7 @@ impl State {
         }
         (progress.sequence, progress.time) = (decision.sequence, decision.time);
         let read_at = *progress;
-        let mut is_answer = false;
+        let mut answered = None;
         match decision.event {
             Event::Order(event) => {
                 for line in &event.lines {
@@ -66,11 +75,13 @@ impl State {
                 }
                 let id = EventId { partition: decision.partition, sequence: decision.sequence };
                 let news = OrderNews { id, offset: decision.offset, time: decision.time, event };
-                is_answer = news.is_first_answer();
+                let is_answer = news.is_first_answer();
                 let sku = news.event.lines.first().map(|line| line.sku);
-                if let Some(sale) = sku.and_then(|sku| self.listings.sale_of(&sku).map(str::to_owned)) {
-                    self.walls.count(&sale, &news.event, is_answer);
+                let sale = sku.and_then(|sku| self.listings.sale_of(&sku).map(str::to_owned));
+                if let Some(sale) = &sale {
+                    self.walls.count(sale, &news.event, is_answer);
                 }
+                answered = is_answer.then(|| Answered { customer: news.event.customer, sale });
                 self.orders.apply(news);
             }
             Event::Listing(event) => {
@@ -80,7 +91,7 @@ impl State {
             }
             Event::Customer(_) => {}
         }
-        Took::New { is_answer }
+        Took::New { answered }
     }
 
     pub(super) fn wall(&self, sale: &str) -> Option<WallView> {

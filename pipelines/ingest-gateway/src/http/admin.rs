@@ -4,11 +4,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use order_model::Sku;
 use serde::Serialize;
 use utoipa::ToSchema;
+use waiting_room::{RoomName, RoomNameError};
 
 use super::bodies::{RestockBody, RevealBody, SaleBody};
 use super::gate::Gate;
@@ -17,7 +18,7 @@ use super::json::{Object, read};
 use super::problem::Problem;
 use super::request::{Segment, idempotency_key};
 use crate::limits::{ADMIN_BODY_BYTES_MAX, SALE_LISTINGS_MAX};
-use crate::service::{ListingWord, SaleAsk, Written};
+use crate::service::{ListingWord, Refusal, RoomWritten, SaleAsk, Written};
 
 const JSON: &str = "application/json";
 
@@ -25,7 +26,29 @@ const JSON: &str = "application/json";
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 #[schema(as = Written)]
 pub(super) struct WrittenView {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    room: Option<WrittenRoom>,
     listings: Vec<WrittenItem>,
+}
+
+/// What was written about a waiting room.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub(super) struct WrittenRoom {
+    /// `open`, `unchanged` or `close`.
+    action: &'static str,
+    /// The partition of `rooms` where it lies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partition: Option<u32>,
+    /// Its place there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offset: Option<u64>,
+}
+
+impl From<RoomWritten> for WrittenRoom {
+    fn from(written: RoomWritten) -> Self {
+        let (partition, offset) = written.place.unzip();
+        Self { action: written.action, partition, offset }
+    }
 }
 
 /// What was written about a listing.
@@ -67,9 +90,57 @@ pub(super) async fn apply_sale(State(gate): State<Arc<Gate>>, request: Request) 
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "sale_too_large", detail));
     }
     let key = idempotency_key(&headers)?;
+    // The room first: nothing is sold past it.
+    let room = match sale.room() {
+        Some(plan) => {
+            let name: RoomName = sale.name.parse().map_err(bad_room)?;
+            Some(gate.service.open_room(&who, &name, &plan, key).await?.into())
+        }
+        None => None,
+    };
     let written = gate.service.apply_sale(&who, SaleAsk::from(sale), key).await?;
     let listings = written.into_iter().map(WrittenItem::from).collect();
-    Ok(json(StatusCode::ACCEPTED, &WrittenView { listings }))
+    Ok(json(StatusCode::ACCEPTED, &WrittenView { room, listings }))
+}
+
+fn bad_room(error: RoomNameError) -> Problem {
+    Refusal::Invalid(error.to_string()).into()
+}
+
+/// A sale and what is to be done with its waiting room, as in `friday:close`.
+pub(super) struct SaleAndWord {
+    sale: RoomName,
+    word: String,
+}
+
+impl FromStr for SaleAndWord {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (sale, word) = text.rsplit_once(':').ok_or("the path ends in a sale, a colon and a word")?;
+        let sale = sale.parse().map_err(|error: RoomNameError| error.to_string())?;
+        Ok(Self { sale, word: word.to_owned() })
+    }
+}
+
+/// Closes the waiting room of a sale for good (`:close`): whoever comes may order. 202: the log has it.
+#[utoipa::path(post, path = "/v1/admin/rooms/{sale_and_word}", tag = "admin",
+    params(("sale_and_word" = String, Path, description = "As in `friday:close`.")),
+    responses(
+        (status = 202, description = "The log has it.", body = WrittenRoom),
+        (status = "default", description = "It is not known to be written.", body = Problem, content_type = "application/problem+json"),
+    ), security(("bearer" = [])))]
+pub(super) async fn tell_room(
+    State(gate): State<Arc<Gate>>,
+    Segment(SaleAndWord { sale, word }): Segment<SaleAndWord>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let who = gate.identify(&headers)?;
+    if word != "close" {
+        return Err(Problem::bad_request("bad_path", format!("\"{word}\" is not close")));
+    }
+    let written = gate.service.close_room(&who, &sale).await?;
+    Ok(json(StatusCode::ACCEPTED, &WrittenRoom::from(written)))
 }
 
 /// A SKU and what is to be done with its listing, as in `SOCKS:restock`. A SKU may have colons of its own.
@@ -126,5 +197,5 @@ pub(super) async fn tell_listing(
     };
     let key = idempotency_key(&headers)?;
     let written = gate.service.tell_listing(&who, sku, word, key).await?;
-    Ok(json(StatusCode::ACCEPTED, &WrittenView { listings: vec![written.into()] }))
+    Ok(json(StatusCode::ACCEPTED, &WrittenView { room: None, listings: vec![written.into()] }))
 }

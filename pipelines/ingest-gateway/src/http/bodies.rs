@@ -5,6 +5,8 @@ use order_model::{
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
+use waiting_room::RoomPlan;
+use waiting_room::limits::ROOM_PEOPLE_USUAL;
 
 use super::json::{Object, Text, Time};
 use crate::service::{ListingAsk, PlaceAsk, SaleAsk};
@@ -75,13 +77,51 @@ pub(crate) struct BatchBody {
 #[schema(as = SaleRequest)]
 pub(crate) struct SaleBody {
     /// Its name.
-    name: String,
+    pub(crate) name: String,
     /// What it is sold in, ISO 4217.
     #[schema(value_type = String)]
     currency: Text<Currency>,
+    /// Its waiting room; left out: none is opened, and one that is open stays.
+    #[schema(value_type = Option<RoomBody>)]
+    pub(crate) room: Option<Object<RoomBody>>,
     /// At most 1,000.
     #[schema(value_type = Vec<ListingBody>)]
     pub(crate) listings: Vec<Object<ListingBody>>,
+}
+
+impl SaleBody {
+    /// Its waiting room, if it is to have one.
+    pub(crate) fn room(&self) -> Option<RoomPlan> {
+        self.room.as_ref().map(|Object(room)| RoomPlan {
+            window_ms: room.window_ms,
+            opens_at: or_zero(room.opens_at),
+            closes_at: or_zero(room.closes_at),
+            people_max: room.people_max,
+        })
+    }
+}
+
+/// The waiting room of a sale.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = RoomRequest)]
+pub(crate) struct RoomBody {
+    /// How long before the opening people may enter, to be drawn at it, in milliseconds; zero: there is no draw.
+    #[serde(default)]
+    window_ms: u64,
+    /// When people are admitted from; left out: at once.
+    #[schema(value_type = Option<String>, format = "date-time")]
+    opens_at: Option<Time>,
+    /// When the room closes, and everybody may order; left out: after 30 days.
+    #[schema(value_type = Option<String>, format = "date-time")]
+    closes_at: Option<Time>,
+    /// Most people it takes.
+    #[serde(default = "room_people")]
+    people_max: u32,
+}
+
+fn room_people() -> u32 {
+    ROOM_PEOPLE_USUAL
 }
 
 /// A listing of a sale.
@@ -157,7 +197,7 @@ fn or_zero(time: Option<Time>) -> TimeMs {
 
 impl From<SaleBody> for SaleAsk {
     fn from(body: SaleBody) -> Self {
-        let SaleBody { name, currency: Text(currency), listings } = body;
+        let SaleBody { name, currency: Text(currency), listings, .. } = body;
         let listing = |Object(listing): Object<ListingBody>| ListingAsk {
             sku: listing.sku.0,
             stock: listing.stock,

@@ -15,6 +15,7 @@ use super::json::{Object, Text, read};
 use super::orders::answer;
 use super::problem::Problem;
 use super::request::Segment;
+use super::rooms::place_token;
 use super::{json, prefer};
 use crate::identity::Identity;
 use crate::limits::ACCOUNT_BODY_BYTES_MAX;
@@ -188,7 +189,7 @@ pub(super) async fn check_out(State(gate): State<Arc<Gate>>, request: Request) -
     let options = PlaceOptions {
         idempotency_key: None,
         wait: prefer::wait(&headers),
-        room_token: headers.get("place").and_then(|value| value.to_str().ok()),
+        room_token: place_token(&headers)?,
     };
     match gate.service.place(&who, ask, options).await {
         Ok(placed) => {

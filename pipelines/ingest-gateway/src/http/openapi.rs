@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{admin, bodies, carts, listings, orders, people, products};
+use super::{admin, bodies, carts, listings, orders, people, products, rooms};
 
 /// Every route stands here.
 #[derive(OpenApi)]
@@ -19,7 +19,8 @@ use super::{admin, bodies, carts, listings, orders, people, products};
         people::refresh, people::log_out, people::me, people::change_password, people::erase,
         carts::show, carts::clear, carts::put_line, carts::remove_line, carts::check_out,
         products::list, products::one,
-        admin::apply_sale, admin::tell_listing, super::live, super::ready,
+        rooms::enter, rooms::show, rooms::leave, rooms::events,
+        admin::apply_sale, admin::tell_listing, admin::tell_room, super::live, super::ready,
     ),
     components(schemas(bodies::RevealBody)),
     modifiers(&Bearer),

@@ -15,6 +15,7 @@ use super::gate::Gate;
 use super::json::{Object, read};
 use super::problem::Problem;
 use super::request::{Segment, idempotency_key, page_size, parameter, query};
+use super::rooms::place_token;
 use super::{json, prefer, stream};
 use crate::limits::{BATCH_BODY_BYTES_MAX, BATCH_ORDERS_MAX, ORDER_BODY_BYTES_MAX};
 use crate::service::{PlaceAsk, PlaceOptions, Placed, Refusal};
@@ -72,7 +73,7 @@ pub(super) async fn place(State(gate): State<Arc<Gate>>, request: Request) -> Re
     let options = PlaceOptions {
         idempotency_key: idempotency_key(&headers)?,
         wait: prefer::wait(&headers),
-        room_token: headers.get("place").and_then(|value| value.to_str().ok()),
+        room_token: place_token(&headers)?,
     };
     let placed = gate.service.place(&who, PlaceAsk::from(order), options).await?;
     Ok(answer(&placed, &headers))

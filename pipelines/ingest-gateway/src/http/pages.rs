@@ -132,7 +132,7 @@ fn sales(gate: &Gate, now: TimeMs) -> Vec<Sale> {
                 name: listing.settings.sale.clone(),
                 state,
                 opens_at: crate::views::time_text(listing.settings.opens_at),
-                has_room: false,
+                has_room: gate.service.has_room(&listing.settings.sale),
             }),
         }
     }
@@ -145,11 +145,11 @@ fn card(gate: &Gate, product: &Product, now: TimeMs) -> Card {
         title: product.title.clone(),
         brand: product.brand.clone(),
         picture: product.images.first().map(picture),
-        offer: gate.service.board().listing(&product.sku).map(|listing| offer(&listing, now)),
+        offer: gate.service.board().listing(&product.sku).map(|listing| offer(gate, &listing, now)),
     }
 }
 
-fn offer(listing: &Listing, now: TimeMs) -> Offer {
+fn offer(gate: &Gate, listing: &Listing, now: TimeMs) -> Offer {
     let limit = listing.settings.limit_per_customer;
     Offer {
         sale: listing.settings.sale.clone(),
@@ -159,7 +159,7 @@ fn offer(listing: &Listing, now: TimeMs) -> Offer {
         limit,
         most: if limit == 0 { ORDER_UNITS_SHOWN_MAX } else { limit },
         hold: span_text(listing.settings.hold_ms),
-        has_room: false,
+        has_room: gate.service.has_room(&listing.settings.sale),
     }
 }
 
@@ -190,7 +190,7 @@ async fn item(State(gate): State<Arc<Gate>>, Segment(sku): Segment<Sku>) -> Resu
             .map(|attribute| Attribute { name: attribute.name.clone(), value: attribute.value.clone() })
             .collect(),
         pictures: product.images.iter().map(picture).collect(),
-        offer: listing.map(|listing| offer(&listing, gate.service.now())),
+        offer: listing.map(|listing| offer(&gate, &listing, gate.service.now())),
     };
     Ok(show(&gate, |pages| pages.item(&view)))
 }
@@ -215,8 +215,8 @@ async fn wall(State(gate): State<Arc<Gate>>, Segment(name): Segment<String>) -> 
 }
 
 async fn room(State(gate): State<Arc<Gate>>, Segment(name): Segment<String>) -> Response {
-    if gate.service.board().sale(&name).is_none() {
-        return missing(&gate, "There is no such sale.");
+    if !gate.service.has_room(&name) {
+        return missing(&gate, "This sale has no waiting room, or it is closed.");
     }
     show(&gate, |pages| pages.room(&name))
 }

@@ -29,6 +29,9 @@ pub struct Problem {
     /// The number of the reject reason, where it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reject_number: Option<u16>,
+    /// The number of the waiting room's refusal, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub room_refusal_number: Option<u8>,
     /// The place in the body, such as `lines[0].quantity`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -61,6 +64,7 @@ impl Problem {
             status,
             detail: detail.into().into(),
             reject_number: None,
+            room_refusal_number: None,
             place: None,
             line: None,
             column: None,
@@ -91,6 +95,9 @@ impl From<Refusal> for Problem {
         };
         let mut problem = Self::new(status, refusal.name(), refusal.to_string());
         problem.retry_after_seconds = refusal.retry_after_seconds();
+        if let Refusal::RoomRefused { reason, .. } = refusal {
+            problem.room_refusal_number = Some(reason.number());
+        }
         if let Refusal::Rejected { reason, read_at } = refusal {
             problem.reject_number = Some(reason.number());
             problem.read_at = read_at.map(|at| format!("{}-{}", at.partition, at.sequence).into());

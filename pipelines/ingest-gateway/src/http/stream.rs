@@ -15,6 +15,7 @@ use super::gate::Gate;
 use super::problem::Problem;
 use crate::frame::frame;
 use crate::limits::RECONNECT_MS;
+use crate::rooms::{Pass, RoomFeed};
 use crate::service::{OrderFeed, Refusal};
 use crate::views::OrderEventView;
 
@@ -24,6 +25,15 @@ pub(super) fn of_order(feed: OrderFeed) -> BoxStream<'static, Bytes> {
         let news = feed.next().await?;
         let frame = frame(Some(&news.id.to_string()), news.event.kind.name(), &OrderEventView::from(&*news));
         Some((frame, feed))
+    })
+    .boxed()
+}
+
+/// The places somebody has in a waiting room, one after the other.
+pub(super) fn of_room(feed: RoomFeed, frame: fn(&Pass) -> Bytes) -> BoxStream<'static, Bytes> {
+    unfold(feed, move |mut feed| async move {
+        let pass = feed.next().await?;
+        Some((frame(&pass), feed))
     })
     .boxed()
 }

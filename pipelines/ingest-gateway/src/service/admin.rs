@@ -76,7 +76,7 @@ impl Service {
             };
             plan.push((sku, action, change.is_some()));
             if let Some(change) = change {
-                let id = self.command_id(who, key, action, &sku)?;
+                let id = self.command_id(who, key, action, sku.as_bytes())?;
                 commands.push(Command::Listing(ListingCommand { id, sku, change }));
             }
         }
@@ -107,31 +107,31 @@ impl Service {
             ListingWord::Close => ("close", ListingChange::Close),
             ListingWord::Reveal(seed) => ("reveal", ListingChange::Reveal { seed }),
         };
-        let id = self.command_id(who, key, action, &sku)?;
+        let id = self.command_id(who, key, action, sku.as_bytes())?;
         let command = Command::Listing(ListingCommand { id, sku, change });
         let place = Some(written(self.door().submit(command).await)?);
         Ok(Written { sku, action, place })
     }
 
     /// The same key gives the same id, so that a repeat changes nothing.
-    fn command_id(
+    pub(super) fn command_id(
         &self,
         who: &Identity,
         key: Option<&str>,
         action: &str,
-        sku: &Sku,
+        about: &[u8],
     ) -> Result<CommandId, Refusal> {
         let Some(key) = key else {
             let mut bytes = [0; 16];
             getrandom::fill(&mut bytes).map_err(|_| Refusal::Overloaded)?;
             return Ok(CommandId(bytes));
         };
-        let subject = [action.as_bytes(), b" ", sku.as_bytes()].concat();
+        let subject = [action.as_bytes(), b" ", about].concat();
         Ok(self.parts.secret.command_id(who.customer, key, &subject).into())
     }
 }
 
-fn check(who: &Identity, key: Option<&str>) -> Result<(), Refusal> {
+pub(super) fn check(who: &Identity, key: Option<&str>) -> Result<(), Refusal> {
     if !who.roles.admin {
         return Err(Refusal::RoleNeeded("admin"));
     }

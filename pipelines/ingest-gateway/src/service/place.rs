@@ -41,7 +41,7 @@ pub struct PlaceOptions<'a> {
     pub idempotency_key: Option<&'a str>,
     /// How long to wait for its decision.
     pub wait: Option<Duration>,
-    /// Holds the customer's place in a waiting room.
+    /// Holds the customer's place in a waiting room; of several, with commas between.
     pub room_token: Option<&'a str>,
 }
 
@@ -80,7 +80,7 @@ impl Service {
         if let Some(known) = self.known(&draft)? {
             return Ok(again(&known, options.wait.is_some()));
         }
-        self.admit(who, &draft, options.room_token)?;
+        self.admit(who, &draft, options.room_token).await?;
         let order = draft.place.order;
         // Whoever waits listens before the command is written, so that no answer passes unheard.
         let feed = options.wait.and_then(|_| self.board().follow(order, None));
@@ -107,7 +107,7 @@ impl Service {
         let mut answers = Vec::with_capacity(asks.len());
         let mut commands = Vec::with_capacity(asks.len());
         for (index, ask) in (0..).zip(asks) {
-            let checked = self.check_one(who, ask, idempotency_key, index);
+            let checked = self.check_one(who, ask, idempotency_key, index).await;
             answers.push(checked.map(|checked| match checked {
                 Ok(place) => {
                     let order = place.order;
@@ -133,7 +133,7 @@ impl Service {
     }
 
     /// An order of a batch, to be written, or the answer it got before.
-    fn check_one(
+    async fn check_one(
         &self,
         who: &Identity,
         ask: PlaceAsk,
@@ -147,7 +147,7 @@ impl Service {
         if let Some(known) = self.known(&draft)? {
             return Ok(Err(again(&known, true)));
         }
-        self.admit(who, &draft, None)?;
+        self.admit(who, &draft, None).await?;
         Ok(Ok(draft.place))
     }
 
@@ -241,12 +241,10 @@ impl Service {
     }
 
     /// Whether it may be written: the waiting room lets its customer in, and it can come to something.
-    fn admit(&self, who: &Identity, draft: &Draft, room_token: Option<&str>) -> Result<(), Refusal> {
+    async fn admit(&self, who: &Identity, draft: &Draft, room_token: Option<&str>) -> Result<(), Refusal> {
         let place = &draft.place;
-        if let Some(admission) = &self.parts.admission
-            && !who.roles.producer
-        {
-            admission.admit(place.customer, place, room_token).map_err(Refusal::NotAdmitted)?;
+        if !who.roles.producer {
+            self.pass_rooms(place, room_token).await?;
         }
         // An order that was placed before has an answer of its own, which may be forgotten here.
         if draft.is_named && !self.board().remembers_all() {

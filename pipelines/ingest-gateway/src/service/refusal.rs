@@ -1,6 +1,7 @@
 //! Why something was not done.
 
 use order_model::RejectReason;
+use waiting_room::{Refusal as RoomRefusal, TokenError};
 
 use crate::board::ReadAt;
 use crate::door::Outcome;
@@ -22,9 +23,37 @@ pub enum Refusal {
     /// They have not the role for it.
     #[error("this needs the role `{0}`")]
     RoleNeeded(&'static str),
+    /// The sale has a waiting room, and they show no place in it.
+    #[error(
+        "the sale \"{0}\" has a waiting room: enter it, and when it is your turn send the token of your place in the header Place"
+    )]
+    PlaceNeeded(String),
+    /// The token of their place is worth nothing.
+    #[error(transparent)]
+    PlaceInvalid(#[from] TokenError),
+    /// The token is not for what they ask.
+    #[error("the token is that of another customer's place, or of a place in another room")]
+    PlaceOfAnother,
     /// The waiting room has not let them in.
-    #[error("{0}")]
+    #[error("it is not your turn yet in the waiting room of the sale \"{0}\"; your place is kept")]
     NotAdmitted(String),
+    /// There is no such waiting room.
+    #[error("the sale has no waiting room")]
+    RoomUnknown,
+    /// They are not in it.
+    #[error("you have no place in this waiting room; enter it first")]
+    NotInRoom,
+    /// The waiting room does not let it happen.
+    #[error("{}", room_detail(*reason))]
+    RoomRefused {
+        /// Why.
+        reason: RoomRefusal,
+        /// When it may be otherwise.
+        retry_after_seconds: Option<u64>,
+    },
+    /// Not all that is known of the waiting rooms elsewhere is known here.
+    #[error("the waiting rooms are still being read here; ask again")]
+    RoomsBehind,
     /// The ledger would refuse it, or has refused it, and nothing was written now.
     #[error("{}", detail(*reason))]
     Rejected {
@@ -110,7 +139,15 @@ impl Refusal {
             Self::BadToken(BadToken::Expired) => "token_expired",
             Self::NotVerified => "not_verified",
             Self::RoleNeeded(_) => "role_needed",
+            Self::PlaceNeeded(_) => "place_needed",
+            Self::PlaceInvalid(TokenError::Expired) => "place_expired",
+            Self::PlaceInvalid(_) => "place_invalid",
+            Self::PlaceOfAnother => "place_of_another",
             Self::NotAdmitted(_) => "not_admitted",
+            Self::RoomUnknown => "no_such_room",
+            Self::NotInRoom => "not_in_room",
+            Self::RoomRefused { reason, .. } => reason.name(),
+            Self::RoomsBehind => "rooms_behind",
             Self::Rejected { reason, .. } => reason.name(),
             Self::CurrencyNeeded => "currency_needed",
             Self::KeyInvalid => "idempotency_key_invalid",
@@ -131,7 +168,16 @@ impl Refusal {
     pub fn code(&self) -> Code {
         match self {
             Self::NotIdentified | Self::BadToken(_) => Code::Unauthenticated,
-            Self::NotVerified | Self::RoleNeeded(_) | Self::NotAdmitted(_) => Code::Forbidden,
+            Self::NotVerified
+            | Self::RoleNeeded(_)
+            | Self::PlaceNeeded(_)
+            | Self::PlaceInvalid(_)
+            | Self::PlaceOfAnother
+            | Self::NotAdmitted(_) => Code::Forbidden,
+            Self::RoomRefused { reason, .. } => match reason {
+                RoomRefusal::OpeningInvalid => Code::Unprocessable,
+                _ => Code::Conflict,
+            },
             Self::Rejected { reason, .. } => match reason {
                 RejectReason::ListingClosed | RejectReason::StockShort | RejectReason::OrderEnded => {
                     Code::Conflict
@@ -141,10 +187,14 @@ impl Refusal {
             Self::CurrencyNeeded | Self::Invalid(_) => Code::Unprocessable,
             Self::KeyInvalid => Code::Malformed,
             Self::TooOften { .. } => Code::TooMany,
-            Self::Overloaded | Self::LogAway | Self::TooManyReaders => Code::Unavailable,
+            Self::Overloaded | Self::LogAway | Self::TooManyReaders | Self::RoomsBehind => Code::Unavailable,
             Self::OutcomeUnknown => Code::Unknown,
             Self::Unwritable => Code::Internal,
-            Self::OrderUnknown | Self::ListingUnknown | Self::SaleUnknown => Code::NotFound,
+            Self::OrderUnknown
+            | Self::ListingUnknown
+            | Self::SaleUnknown
+            | Self::RoomUnknown
+            | Self::NotInRoom => Code::NotFound,
         }
     }
 
@@ -152,9 +202,12 @@ impl Refusal {
     pub fn retry_after_seconds(&self) -> Option<u64> {
         match self {
             Self::TooOften { retry_after_seconds } => Some(*retry_after_seconds),
-            Self::Overloaded | Self::LogAway | Self::OutcomeUnknown | Self::TooManyReaders => {
-                Some(RETRY_AFTER_SECONDS)
-            }
+            Self::RoomRefused { retry_after_seconds, .. } => *retry_after_seconds,
+            Self::Overloaded
+            | Self::LogAway
+            | Self::OutcomeUnknown
+            | Self::TooManyReaders
+            | Self::RoomsBehind => Some(RETRY_AFTER_SECONDS),
             _ => None,
         }
     }
@@ -169,6 +222,21 @@ pub(super) fn written(outcome: Outcome) -> Result<(u32, u64), Refusal> {
         Outcome::Away => Err(Refusal::LogAway),
         Outcome::Unwritable => Err(Refusal::Unwritable),
     }
+}
+
+/// A refusal of a waiting room in words, for people.
+fn room_detail(reason: RoomRefusal) -> String {
+    let words = match reason {
+        RoomRefusal::TooEarly => "the waiting room is not open yet; come back in a while",
+        RoomRefusal::RoomFull => "the waiting room has as many people as it takes",
+        RoomRefusal::TooManyReentries => "you have left this waiting room too often to come back",
+        RoomRefusal::RoomOpen => {
+            "the waiting room was opened with other settings, which cannot change; close it and open it anew"
+        }
+        RoomRefusal::TooManyRooms => "there are too many waiting rooms, or this one was opened too often",
+        other => return other.name().replace('_', " "),
+    };
+    words.to_owned()
 }
 
 /// A reject in words, for people.

@@ -4,6 +4,7 @@
 mod faults;
 mod orders;
 mod protection;
+mod rooms;
 mod sales;
 mod shop;
 mod streams;

@@ -10,6 +10,7 @@ use ingest_gateway::board::{Board, BoardParts};
 use ingest_gateway::door::{Door, DoorParts};
 use ingest_gateway::identity::{Identity, ProgramKeys, Roles, Secret};
 use ingest_gateway::limits::{BoardLimits, DoorLimits, ServiceLimits};
+use ingest_gateway::rooms::{RoomParts, Rooms};
 use ingest_gateway::server::{Server, ServerOptions};
 use ingest_gateway::service::{Service, ServiceParts};
 use order_codec::{Codec, FileSchemas, KeyRing};
@@ -22,6 +23,7 @@ use order_worker::{Stop, Summary, Topics, WorkerError, WorkerOptions, WorkerPart
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
+use waiting_room::{PaceTarget, RoomCodec, RoomTopic};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 const LIMITS: ReadLimits = ReadLimits { records_max: 64, bytes_max: 1 << 20 };
@@ -32,6 +34,15 @@ pub(crate) fn now() -> TimeMs {
     TimeMs(u64::try_from(since.as_millis()).unwrap())
 }
 
+/// What signs the tokens of places.
+pub(crate) fn place_keys() -> KeyRing {
+    KeyRing::generate_one([6; 32])
+}
+
+pub(crate) fn room_codec() -> RoomCodec {
+    RoomCodec::new(Arc::new(FileSchemas::new().unwrap())).unwrap()
+}
+
 /// What a test wants otherwise.
 #[derive(Default)]
 pub(crate) struct Wishes {
@@ -39,6 +50,8 @@ pub(crate) struct Wishes {
     pub(crate) door: DoorLimits,
     pub(crate) board: BoardLimits,
     pub(crate) service: ServiceLimits,
+    /// How people are let in from waiting rooms.
+    pub(crate) pace: PaceTarget,
     /// Nobody decides until [`Shop::decide`].
     pub(crate) undecided: bool,
 }
@@ -122,6 +135,14 @@ impl Shop {
             BoardLimits { listing_every_ms: 10, wall_every_ms: 10, gauge_every_ms: 20, ..wishes.board };
         let (board, mut threads) = Board::open(&board, limits).unwrap();
         threads.push(door_thread);
+        let topic = RoomTopic {
+            log: Arc::new(log.clone()),
+            topic: "rooms".into(),
+            codec: room_codec(),
+            ring: KeyRing::generate_one([9; 32]),
+        };
+        let (tokens, target, clock) = (place_keys(), wishes.pace, Arc::new(now));
+        let rooms = Rooms::open(RoomParts { topic, tokens, target, stagger: 0, clock }, &board).unwrap();
         let secret = Secret::from([5; 32]);
         let doorkeeper = Arc::new(ProgramKeys::new(secret.clone(), Arc::new(now)));
         let parts = ServiceParts {
@@ -129,7 +150,7 @@ impl Shop {
             board,
             doorkeeper,
             secret: secret.clone(),
-            admission: None,
+            rooms: Some(Arc::new(rooms)),
             clock: Arc::new(now),
         };
         let service = Service::new(parts, &wishes.service);

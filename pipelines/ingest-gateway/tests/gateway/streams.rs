@@ -14,10 +14,10 @@ use crate::shop::{PATIENCE, Shop, Wishes, order};
 
 /// An event of a stream.
 #[derive(Clone, PartialEq, Debug)]
-struct Event {
+pub(crate) struct Event {
     id: String,
-    name: String,
-    data: Value,
+    pub(crate) name: String,
+    pub(crate) data: Value,
 }
 
 /// Reads events until `enough` of them are there, or the stream ends.
@@ -50,7 +50,7 @@ async fn events(
     }
 }
 
-fn parse(text: &str) -> Vec<Event> {
+pub(crate) fn parse(text: &str) -> Vec<Event> {
     let whole = text.rsplit_once("\n\n").map_or("", |(whole, _)| whole);
     let blocks = whole.split("\n\n").filter(|block| block.contains("event: "));
     let field = |block: &str, name: &str| {

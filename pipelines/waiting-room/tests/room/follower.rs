@@ -9,10 +9,10 @@ use order_log::{Clock, Log, MemoryLog};
 use order_model::{CommandId, TimeMs};
 use waiting_room::{
     Accepted, Keeper, Opening, PaceTarget, Phase, Pipeline, RoomEvent, RoomFollower, RoomTopic, RoomView,
-    RoomWriter, Standing, commitment_to, new_seed, prove, topic_spec,
+    RoomWriter, Standing, commitment_to, new_seed, prove,
 };
 
-use crate::support::{codec, customer, enter, entry, leave, name, ring};
+use crate::support::{codec, customer, enter, entry, leave, name, ring, topic_spec};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) const PARTITIONS: u32 = 3;

@@ -6,10 +6,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use order_log::{Clock, KafkaLog, KafkaOptions, Log};
 use order_model::TimeMs;
 use testbed::Broker;
-use waiting_room::{Eta, RoomEvent, RoomTopic, Standing, prove, topic_spec};
+use waiting_room::{Eta, RoomEvent, RoomTopic, Standing, prove};
 
 use crate::follower::{Gateway, PARTITIONS, in_time, settings, until};
-use crate::support::{codec, customer, name, ring};
+use crate::support::{codec, customer, name, ring, topic_spec};
 
 fn now() -> u64 {
     u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
@@ -31,9 +31,11 @@ async fn a_room_on_kafka() {
     for gateway in &gateways {
         in_time("the opening", gateway.follower.reached(opened.partition, opened.offset)).await.unwrap();
     }
+    let mut last = opened;
     for number in 0..40 {
-        in_time("an entry", gateways[usize::try_from(number % 2).unwrap()].enter(number)).await;
+        last = in_time("an entry", gateways[usize::try_from(number % 2).unwrap()].enter(number)).await;
     }
+    in_time("the last entry", gateways[0].follower.reached(last.partition, last.offset)).await.unwrap();
     let early = gateways[0].view().summary().unwrap().drawn;
     gateways.remove(0);
     until(&gateways[0].view(), "the draw", |summary| summary.is_revealed).await;

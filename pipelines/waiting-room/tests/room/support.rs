@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use order_codec::{FileSchemas, KeyRing};
+use order_log::TopicSpec;
 use order_model::{CommandId, CustomerId, Offset, Partition, Position, Seed, TimeMs};
 use waiting_room::{
     Admit, EntryId, Figures, Opening, Outcome, RoomCodec, RoomEvent, RoomName, Rooms, Standing, commitment_to,
@@ -39,6 +40,17 @@ pub(crate) fn opening(id: u32) -> Opening {
 
 pub(crate) fn codec() -> RoomCodec {
     RoomCodec::new(Arc::new(FileSchemas::new().unwrap())).unwrap()
+}
+
+pub(crate) fn topic_spec(topic: &str, partitions: u32, replication: u16) -> TopicSpec {
+    TopicSpec {
+        name: topic.to_owned(),
+        partitions,
+        replication,
+        retention_ms: 2 * waiting_room::limits::ROOM_LIFE_MS_MAX,
+        record_bytes_max: order_log::limits::RECORD_BYTES_MAX,
+        is_compacted: false,
+    }
 }
 
 pub(crate) fn ring() -> KeyRing {

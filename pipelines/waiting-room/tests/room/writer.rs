@@ -11,9 +11,9 @@ use order_log::{
 };
 use order_model::{Offset, TimeMs};
 use waiting_room::limits::WRITE_QUEUE_EVENTS_MAX;
-use waiting_room::{RoomEvent, RoomTopic, RoomWriter, WriteError, topic_spec};
+use waiting_room::{RoomEvent, RoomTopic, RoomWriter, WriteError};
 
-use crate::support::{codec, enter, name, opening, ring};
+use crate::support::{codec, enter, name, opening, ring, topic_spec};
 
 /// A log whose appenders misbehave on demand.
 struct Moody {

@@ -1,0 +1,265 @@
+//! Waiting rooms, as a gateway has them: followed, kept, written to, and asked where somebody stands.
+//!
+//! Promised: what is said of a place rests on the log alone, so that any gateway says the same; a token says how far the room
+//! had been read when it was given, and a gateway that has not read so far waits before it answers. Not promised: that it is
+//! known here who ordered before this gateway read about their entry; then too few are admitted for a while, not too many.
+
+use std::sync::Arc;
+
+use order_codec::KeyRing;
+use order_log::{Clock, LogError};
+use order_model::{CustomerId, Offset, Partition, TimeMs};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+use waiting_room::limits::KEEPER_STAGGER_MS_MAX;
+use waiting_room::{
+    Eta, Keeper, PaceTarget, RoomFollower, RoomToken, RoomTopic, RoomView, RoomWriter, Standing, Summary,
+    TokenError,
+};
+
+use crate::board::Board;
+use crate::limits::{ROOM_CATCH_UP_MAX, ROOM_EVENTS_EVERY};
+
+/// What waiting rooms are made of.
+#[derive(Clone)]
+pub struct RoomParts {
+    /// The topic, and the keys that reveal and pace.
+    pub topic: RoomTopic,
+    /// Signs the tokens that hold places; the same at all gateways.
+    pub tokens: KeyRing,
+    /// What the pace aims at.
+    pub target: PaceTarget,
+    /// Any number, as different as can be from that of other gateways: they step in one after the other.
+    pub stagger: u64,
+    /// The time of day.
+    pub clock: Arc<dyn Fn() -> TimeMs + Send + Sync>,
+}
+
+/// The waiting rooms. Their threads end when this and every [`RoomFeed`] is dropped.
+pub struct Rooms {
+    follower: RoomFollower,
+    writer: RoomWriter,
+    tokens: KeyRing,
+    clock: Arc<dyn Fn() -> TimeMs + Send + Sync>,
+    _keeper: Keeper,
+}
+
+impl std::fmt::Debug for Rooms {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rooms").field("names", &self.follower.names()).finish_non_exhaustive()
+    }
+}
+
+/// Where somebody stands, in one word.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PlaceState {
+    /// In the room; the place is drawn at the opening.
+    Before,
+    /// There are others before them.
+    Waiting,
+    /// They may order.
+    Admitted,
+    /// The room is closed.
+    Closed,
+}
+
+impl PlaceState {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Before => "before",
+            Self::Waiting => "waiting",
+            Self::Admitted => "admitted",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// Where somebody stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RoomPlace {
+    /// In one word.
+    pub state: PlaceState,
+    /// The place, once it is drawn.
+    pub place: Option<u32>,
+    /// How many are admitted before them.
+    pub ahead: Option<u32>,
+    /// How long that takes, if enough is known.
+    pub eta: Option<Eta>,
+}
+
+impl RoomPlace {
+    const CLOSED: Self = Self { state: PlaceState::Closed, place: None, ahead: None, eta: None };
+}
+
+/// A place, and the token that holds it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Pass {
+    /// Where its holder stands.
+    pub place: RoomPlace,
+    /// Holds the place; there is none for a room that is closed.
+    pub token: Option<String>,
+    /// When people are admitted from.
+    pub opens_at: TimeMs,
+    /// When the room closes.
+    pub closes_at: TimeMs,
+}
+
+/// A room that is open, or will be.
+pub(crate) struct OpenRoom {
+    pub(crate) view: RoomView,
+    pub(crate) summary: Arc<Summary>,
+}
+
+/// What there is under a name.
+pub(crate) enum Found {
+    /// There never was a room.
+    None,
+    /// There was one.
+    Closed,
+    /// There is one.
+    Open(OpenRoom),
+}
+
+/// Nothing could be read up to where a token says in time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Behind;
+
+impl Rooms {
+    /// Follows all rooms, and begins to keep them at the pace of the pipeline that `board` shows.
+    pub fn open(parts: RoomParts, board: &Board) -> Result<Self, LogError> {
+        let RoomParts { topic, tokens, target, stagger, clock } = parts;
+        let follower = RoomFollower::start(topic.clone())?;
+        let writer = RoomWriter::start(topic)?;
+        let told = follower.clone();
+        board.tell(Box::new(move |sale, customer| {
+            if let Some(view) = told.room_of(sale) {
+                view.note_order(&customer);
+            }
+        }));
+        let board = board.clone();
+        let time = Arc::clone(&clock);
+        let now: Clock = Arc::new(move || time().0);
+        let keeper = Keeper::start(
+            follower.clone(),
+            writer.clone(),
+            target,
+            Arc::new(move |_| board.pipeline()),
+            now,
+            stagger % (KEEPER_STAGGER_MS_MAX + 1),
+        )?;
+        Ok(Self { follower, writer, tokens, clock, _keeper: keeper })
+    }
+
+    /// Whether the rooms that there were at the start are known.
+    pub fn is_ready(&self) -> bool {
+        self.follower.status().borrow().is_caught_up
+    }
+
+    pub(crate) fn writer(&self) -> &RoomWriter {
+        &self.writer
+    }
+
+    pub(crate) fn now(&self) -> TimeMs {
+        (self.clock)()
+    }
+
+    /// The room of a sale. One whose time is over is closed, though no record may have said so yet.
+    pub(crate) fn find(&self, sale: &str) -> Found {
+        let Some(view) = self.follower.room_of(sale) else { return Found::None };
+        match view.summary().filter(|summary| self.now() < summary.opening.closes_at) {
+            Some(summary) => Found::Open(OpenRoom { view, summary }),
+            None => Found::Closed,
+        }
+    }
+
+    /// Reads a token; whose it is remains to be asked.
+    pub(crate) fn read_token(&self, text: &str) -> Result<RoomToken, TokenError> {
+        RoomToken::check(text, &self.tokens, self.now())
+    }
+
+    /// Waits until the rooms are read up to a record.
+    pub(crate) async fn reached(&self, partition: Partition, offset: Offset) -> Result<(), Behind> {
+        match timeout(ROOM_CATCH_UP_MAX, self.follower.reached(partition, offset)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Behind),
+        }
+    }
+
+    /// Where a customer stands, with the token that holds the place. `None` for somebody who is not in the room.
+    pub(crate) fn pass(&self, room: &OpenRoom, customer: CustomerId) -> Option<Pass> {
+        let opening = &room.summary.opening;
+        let look = room.view.look(&customer);
+        let (state, place, ahead) = match look.standing {
+            Standing::ToBeDrawn => (PlaceState::Before, None, None),
+            Standing::Waiting { place, ahead } => (PlaceState::Waiting, Some(place), Some(ahead)),
+            Standing::Admitted { place } => (PlaceState::Admitted, Some(place), None),
+            Standing::Unknown | Standing::Left => return None,
+        };
+        let token = RoomToken {
+            room: room.view.name().clone(),
+            customer,
+            partition: look.partition,
+            offset: look.read_to,
+            expires_at: opening.closes_at,
+        };
+        let token = token.sign(&self.tokens, self.now());
+        let place = RoomPlace { state, place, ahead, eta: look.eta };
+        Some(Pass { place, token, opens_at: opening.opens_at, closes_at: opening.closes_at })
+    }
+}
+
+/// What is told of a room that is closed.
+pub(crate) fn closed() -> Pass {
+    Pass { place: RoomPlace::CLOSED, token: None, opens_at: TimeMs(0), closes_at: TimeMs(0) }
+}
+
+/// Where somebody stands, now and whenever that changes; what is missed in between is passed over.
+pub struct RoomFeed {
+    rooms: Arc<Rooms>,
+    sale: String,
+    customer: CustomerId,
+    changes: watch::Receiver<Option<Arc<Summary>>>,
+    last: Option<RoomPlace>,
+}
+
+impl std::fmt::Debug for RoomFeed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RoomFeed").field("sale", &self.sale).field("last", &self.last).finish_non_exhaustive()
+    }
+}
+
+impl RoomFeed {
+    pub(crate) fn new(rooms: &Arc<Rooms>, room: &OpenRoom, customer: CustomerId) -> Self {
+        let (rooms, changes) = (Arc::clone(rooms), room.view.watch());
+        Self { rooms, sale: room.view.name().to_string(), customer, changes, last: None }
+    }
+
+    /// The next change; `None` when there will be none: the room is closed and that was told, or they have left.
+    pub async fn next(&mut self) -> Option<Pass> {
+        if self.last == Some(RoomPlace::CLOSED) {
+            return None;
+        }
+        if self.last.is_some() {
+            // Many come and go in a second; people do not read that fast.
+            sleep(ROOM_EVENTS_EVERY).await;
+        }
+        loop {
+            self.changes.borrow_and_update();
+            let pass = match self.rooms.find(&self.sale) {
+                Found::Open(room) => self.rooms.pass(&room, self.customer)?,
+                Found::Closed | Found::None => closed(),
+            };
+            if self.last != Some(pass.place) {
+                self.last = Some(pass.place);
+                return Some(pass);
+            }
+            let left_ms = pass.closes_at.0.saturating_sub(self.rooms.now().0).saturating_add(1);
+            // The room closes without a record when its time is over.
+            let changed = timeout(std::time::Duration::from_millis(left_ms), self.changes.changed());
+            if let Ok(Err(_)) = changed.await {
+                return None;
+            }
+        }
+    }
+}
