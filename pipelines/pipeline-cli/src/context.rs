@@ -10,6 +10,7 @@ use ingest_gateway::identity::Secret;
 use order_codec::{Codec, FileSchemas, HttpRegistry, KeyRing, RegistryError, SchemaSource};
 use order_log::{EmbeddedLog, EmbeddedOptions, KafkaLog, KafkaOptions, Log, LogError};
 use testbed::DevStack;
+use waiting_room::{RoomCodec, RoomTopic};
 
 use crate::config::{LogUrl, Settings, Value};
 use crate::failure::Failure;
@@ -106,6 +107,16 @@ impl Context {
         self.schemas(ProductCodec::new)
     }
 
+    /// The codec of waiting rooms.
+    pub fn room_codec(&self) -> Result<RoomCodec> {
+        self.schemas(RoomCodec::new)
+    }
+
+    /// The topic of waiting rooms on a log, with these keys.
+    pub fn room_topic(&self, log: Arc<dyn Log>, ring: KeyRing) -> Result<RoomTopic> {
+        Ok(RoomTopic { log, topic: Arc::clone(&self.topics().rooms), codec: self.room_codec()?, ring })
+    }
+
     /// What is made with the registry configured, else that of the dev stack we use, else the schema files.
     pub fn schemas<T>(
         &self,
@@ -158,6 +169,11 @@ impl Context {
             Some(secret) => Ok(secret.clone()),
             None => keys::gateway_secret(&self.keys_file().with_file_name(keys::SECRET_FILE_NAME)),
         }
+    }
+
+    /// What signs the tokens of waiting rooms: in a file beside the keys, made at first use.
+    pub fn place_keys(&self) -> Result<KeyRing> {
+        keys::place_keys(&self.keys_file().with_file_name(keys::PLACES_FILE_NAME))
     }
 
     /// The keys to check with, if there are any.

@@ -13,21 +13,25 @@ use ingest_gateway::board::{Board, BoardParts};
 use ingest_gateway::door::{Door, DoorParts, DoorStatus};
 use ingest_gateway::identity::{Doorkeeper, ProgramKeys, Secret};
 use ingest_gateway::limits::{BoardLimits, DoorLimits, HttpLimits, ServiceLimits};
+use ingest_gateway::rooms::{RoomParts, Rooms};
 use ingest_gateway::server::{Server, ServerError, ServerOptions, TlsFiles};
 use ingest_gateway::service::{Service, ServiceParts};
 use ingest_gateway::shop::{Images, Shop};
 use order_codec::{Codec, KeyRing};
 use order_log::Log;
+use order_model::TimeMs;
 use order_worker::{Stop, StopLevel, Topics};
 use storefront::Storefront;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use waiting_room::{RoomCodec, RoomTopic};
 
 use crate::ExitCode;
 use crate::config::GatewaySettings;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::random::random;
 use crate::times::now;
 
 /// Time between two looks at what is asked of the gateway.
@@ -49,8 +53,12 @@ pub struct GatewayParts {
     pub codec: Codec,
     /// Products as bytes.
     pub products: ProductCodec,
-    /// Signs commands about listings and payments.
+    /// What happens in waiting rooms, as bytes.
+    pub rooms: RoomCodec,
+    /// Signs commands about listings and payments, and what is privileged in waiting rooms.
     pub ring: KeyRing,
+    /// Signs the tokens that hold places in waiting rooms.
+    pub places: KeyRing,
     /// What all gateways on the log share.
     pub secret: Secret,
     /// Where it listens, and how.
@@ -65,7 +73,9 @@ impl GatewayParts {
             topics: context.topics().clone(),
             codec: context.codec()?,
             products: context.product_codec()?,
+            rooms: context.room_codec()?,
             ring: context.keys()?,
+            places: context.place_keys()?,
             secret: context.gateway_secret()?,
             settings: context.settings.gateway.clone(),
         })
@@ -189,8 +199,10 @@ fn open(parts: &GatewayParts) -> Result<(Service, Vec<std::thread::JoinHandle<()
     };
     let (board, mut threads) = Board::open(&board, BoardLimits::default())?;
     threads.push(door_thread);
+    let rooms = Arc::new(rooms(parts, &board, clock.clone())?);
     let doorkeeper: Arc<dyn Doorkeeper> = Arc::new(ProgramKeys::new(secret.clone(), clock.clone()));
-    let parts = ServiceParts { door, board, doorkeeper, secret: secret.clone(), admission: None, clock };
+    let secret = secret.clone();
+    let parts = ServiceParts { door, board, doorkeeper, secret, rooms: Some(rooms), clock };
     let limits = ServiceLimits {
         customer_per_second_max: settings.customer_per_second,
         customer_burst_max: settings.customer_per_second.saturating_mul(BURST_SECONDS),
@@ -199,6 +211,20 @@ fn open(parts: &GatewayParts) -> Result<(Service, Vec<std::thread::JoinHandle<()
         ..ServiceLimits::default()
     };
     Ok((Service::new(parts, &limits), threads))
+}
+
+/// Waiting rooms. Gateways step in one after the other, so that few write in vain; chance tells them apart.
+fn rooms(parts: &GatewayParts, board: &Board, clock: Arc<dyn Fn() -> TimeMs + Send + Sync>) -> Result<Rooms> {
+    let topic = RoomTopic {
+        log: Arc::clone(&parts.log),
+        topic: Arc::clone(&parts.topics.rooms),
+        codec: parts.rooms.clone(),
+        ring: parts.ring.clone(),
+    };
+    let stagger = u64::from_le_bytes(random()?);
+    let (tokens, target) = (parts.places.clone(), parts.settings.pace);
+    Rooms::open(RoomParts { topic, tokens, target, stagger, clock }, board)
+        .context("follow the waiting rooms")
 }
 
 /// Pages and products.

@@ -13,6 +13,8 @@ use crate::random::random;
 
 /// The name of a keys file where only its folder is known.
 pub const FILE_NAME: &str = "keys.toml";
+/// The name of the file with what signs the tokens of waiting rooms, beside it.
+pub const PLACES_FILE_NAME: &str = "places.toml";
 /// The name of the file with the gateways' secret, beside it.
 pub const SECRET_FILE_NAME: &str = "gateway.secret";
 
@@ -35,6 +37,18 @@ pub fn generate(file: &Path) -> Result<KeyRing> {
     let text = ring.to_toml()?;
     create(file, &text).with_context(|| format!("write the keys to {}", file.display()))?;
     Ok(ring)
+}
+
+/// Reads what signs the tokens of waiting rooms, or makes it at first use.
+pub fn place_keys(file: &Path) -> Result<KeyRing> {
+    if let Some(ring) = read(file)? {
+        return Ok(ring);
+    }
+    match generate(file) {
+        Ok(ring) => Ok(ring),
+        // Another gateway was quicker.
+        Err(error) => read(file)?.ok_or(error),
+    }
 }
 
 /// Reads the secret of the gateways, or makes it at first use.
@@ -92,6 +106,8 @@ mod tests {
         let made = generate(&file).unwrap();
         assert_eq!(read(&file).unwrap().unwrap().to_toml(), made.to_toml());
         assert!(generate(&file).is_err(), "a key is never overwritten");
+        assert_eq!(place_keys(&file).unwrap().to_toml(), made.to_toml(), "nor made twice");
+        assert!(place_keys(&folder.path().join(PLACES_FILE_NAME)).unwrap().to_toml() != made.to_toml());
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;

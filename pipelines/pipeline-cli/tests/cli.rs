@@ -199,7 +199,7 @@ fn topics_are_made_once_and_checked() {
     let place = with_topics();
     place.run(&["topic", "check"]).expect(ExitCode::Ok);
     let again = place.run(&["topic", "create", "-o", "ndjson"]).expect(ExitCode::Ok).rows();
-    assert!(again.iter().all(|row| row["created"] == false) && again.len() == 5, "{again:?}");
+    assert!(again.iter().all(|row| row["created"] == false) && again.len() == 6, "{again:?}");
     let found =
         place.run(&["topic", "check", "--set", "partitions=8", "-o", "ndjson"]).expect(ExitCode::CheckFailed);
     assert!(found.rows().iter().any(|row| row["setting"] == "partitions"), "{}", found.stdout);

@@ -2,6 +2,7 @@
 
 import { ask, place } from "./api.js";
 import { make, one, say, working } from "./dom.js";
+import { goToRoom, isForTheRoom, passHeaders } from "./room-pass.js";
 import { isSignedIn } from "./session.js";
 import { money, reasonText } from "./words.js";
 
@@ -59,7 +60,17 @@ async function show() {
 async function checkOut() {
   const currency = [...listings.values()].find(Boolean)?.currency;
   const partial = one("#partial").checked;
-  const order = await place("/v1/cart:checkout", { currency, partial });
+  const sales = [...new Set(cart.lines.map((line) => listings.get(line.sku)?.sale).filter(Boolean))];
+  let order;
+  try {
+    order = await place("/v1/cart:checkout", { currency, partial }, { headers: passHeaders(sales) });
+  } catch (problem) {
+    if (!isForTheRoom(problem)) throw problem;
+    if (sales.length !== 1) throw problem;
+    say(output(), "This sale has a waiting room; you are on your way there.", "wait");
+    goToRoom(sales[0]);
+    return;
+  }
   document.dispatchEvent(new Event("cart"));
   if (order.state === "rejected") say(output(), reasonText(order.reason), "bad");
   else location.assign(`/orders/${order.order_id}`);

@@ -5,7 +5,7 @@ import { one, say, showStock, working } from "./dom.js";
 import { isSignedIn } from "./session.js";
 import { follow } from "./stream.js";
 import { duration, money, reasonText } from "./words.js";
-import { passFor } from "./room-pass.js";
+import { goToRoom, isForTheRoom, passHeaders } from "./room-pass.js";
 
 const STATES = { open: "On sale", not_open: "Opens soon", paused: "Paused", closed: "Ended" };
 
@@ -52,10 +52,16 @@ async function buy(sku, output) {
   const units = quantity();
   if (units === null || needsSession(output)) return;
   say(output, "Placing your order …", "wait");
-  const pass = passFor(listing.sale);
-  const order = await place("/v1/orders", { lines: [{ sku, quantity: units }], currency: listing.currency }, {
-    headers: pass ? { Place: pass } : {},
-  });
+  const body = { lines: [{ sku, quantity: units }], currency: listing.currency };
+  let order;
+  try {
+    order = await place("/v1/orders", body, { headers: passHeaders([listing.sale]) });
+  } catch (problem) {
+    if (!isForTheRoom(problem)) throw problem;
+    say(output, "This sale has a waiting room; you are on your way there.", "wait");
+    goToRoom(listing.sale);
+    return;
+  }
   if (order.state === "rejected") say(output, reasonText(order.reason), "bad");
   else location.assign(`/orders/${order.order_id}`);
 }

@@ -91,6 +91,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "sink-push",
             "tables",
             "testbed",
+            "waiting-room",
         ],
     ),
     (

@@ -18,8 +18,9 @@ use crate::nearest::suggestion;
 use crate::notes::{note, warning};
 use crate::output::{RowWriter, rows};
 use crate::scan::Scan;
-use crate::view::{CommandView, Content, DecisionContent, DecisionView, RecordRow};
+use crate::view::{CommandView, Content, DecisionContent, DecisionView, RecordRow, RoomEventView};
 use order_worker::TopicKind;
+use waiting_room::RoomCodec;
 
 /// Longest wait inside one poll, in milliseconds.
 const POLL_MS: u64 = 200;
@@ -41,7 +42,7 @@ enum Verb {
 
 #[derive(Debug, clap::Args)]
 struct Reading {
-    /// orders, decisions, dead-letters, controls or catalogue
+    /// orders, decisions, dead-letters, controls, catalogue or rooms
     topic: String,
     /// Begin at this offset, in each partition
     #[arg(long, value_name = "OFFSET")]
@@ -66,7 +67,7 @@ pub fn run(context: &Context, args: Args) -> Result<ExitCode> {
     let kind = context.topics().find(&reading.topic).ok_or_else(|| {
         let hint = suggestion(&reading.topic, TopicKind::ALL.map(TopicKind::name));
         Failure::not_found(format!(
-            "find the topic {}: ours are orders, decisions, dead-letters, controls and catalogue{hint}",
+            "find the topic {}: ours are orders, decisions, dead-letters, controls, catalogue and rooms{hint}",
             reading.topic
         ))
     })?;
@@ -84,6 +85,7 @@ struct Reader {
     kind: TopicKind,
     codec: Codec,
     products: ProductCodec,
+    rooms: RoomCodec,
     keys: KeyRing,
     numbers: Numbers,
     raw: bool,
@@ -96,7 +98,7 @@ struct Reader {
 impl Reader {
     fn new(context: &Context, kind: TopicKind, reading: &Reading) -> Result<Self> {
         let keys = context.keys_if_any()?;
-        if kind == TopicKind::Orders && keys.is_none() {
+        if matches!(kind, TopicKind::Orders | TopicKind::Rooms) && keys.is_none() {
             note(format!(
                 "no keys in {}: privileged commands show as unreadable",
                 context.keys_file().display()
@@ -106,6 +108,7 @@ impl Reader {
             kind,
             codec: context.codec()?,
             products: context.product_codec()?,
+            rooms: context.room_codec()?,
             keys: keys.unwrap_or_default(),
             numbers: Numbers::default(),
             raw: reading.raw,
@@ -188,6 +191,7 @@ impl Reader {
             },
             TopicKind::Controls => Ok(control(value)),
             TopicKind::Catalogue => Ok(self.product(record)),
+            TopicKind::Rooms => Ok(self.room(record)),
         };
         Some(content.unwrap_or_else(Content::from))
     }
@@ -203,6 +207,17 @@ impl Reader {
             }
             Err(error) => {
                 Content::Unreadable { reason: "registry_unreachable".to_owned(), detail: error.to_string() }
+            }
+        }
+    }
+}
+
+impl Reader {
+    fn room(&self, record: &Record<'_>) -> Content {
+        match self.rooms.read(record, Some(&self.keys)) {
+            Ok((_, event)) => Content::Room(RoomEventView::from(&event)),
+            Err(error) => {
+                Content::Unreadable { reason: "no_room_event".to_owned(), detail: error.to_string() }
             }
         }
     }

@@ -1,6 +1,7 @@
 //! `pipeline prove`: what the log says about itself, in words.
 
 mod draw;
+mod room;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use order_log::ReadLimits;
 use order_model::Sku;
 use order_proof::{PartitionProof, Proof, ProofError, ProofParts, prove, prove_draw};
 use serde::Serialize;
+use waiting_room::RoomName;
 
 use crate::ExitCode;
 use crate::commands::worker::untangle;
@@ -32,6 +34,9 @@ pub struct Args {
     /// Prove the draw of this listing alone, in a way that can be followed by hand
     #[arg(long, value_name = "SKU")]
     draw: Option<Sku>,
+    /// Prove the waiting room of this sale alone: that places were drawn as committed to, and admitted in order
+    #[arg(long, value_name = "SALE", conflicts_with = "draw")]
+    room: Option<RoomName>,
 }
 
 #[derive(Serialize)]
@@ -89,6 +94,9 @@ impl From<&PartitionProof> for PartitionView {
 /// Runs `pipeline prove`.
 pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     let log = context.open_log_to_read()?;
+    if let Some(sale) = &args.room {
+        return room::prove(context, log.as_ref(), sale);
+    }
     let limits = context.settings.read_limits;
     let progress = Progress::start("records replayed");
     let ticks = progress.clone();

@@ -1,5 +1,7 @@
 //! `pipeline sale`: applies a sale file, shows sales, closes one.
 
+mod room;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -146,10 +148,13 @@ fn apply(context: &Context, file: &Path, plan_only: bool, wait: &WaitArgs) -> Re
     let planned = plan(&sale, &current, times::now())
         .map_err(|error| Failure::usage(error.to_string()))
         .with_context(|| format!("apply the sale {}", file.display()))?;
+    let room = room::plan(context, &sale)?;
     print_plan(context, &sale, &planned, plan_only)?;
     if plan_only {
         return Ok(ExitCode::Ok);
     }
+    // The room first: nothing is sold past it.
+    room.map_or(Ok(()), |room| room::open(context, &room))?;
     let mut commands = Vec::new();
     for PlannedListing { sku, action, stock, is_drawn, .. } in planned {
         let change = match action {
@@ -234,6 +239,7 @@ fn close(context: &Context, sale: &str, wait: &WaitArgs) -> Result<ExitCode> {
             commands.push(ListingCommand { id: command_id()?, sku: *sku, change: ListingChange::Close });
         }
     }
+    room::close(context, sale)?;
     if commands.is_empty() {
         note(format!("every listing of \"{sale}\" is closed already"));
         return Ok(ExitCode::Ok);

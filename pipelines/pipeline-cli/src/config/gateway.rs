@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use axum::http::HeaderValue;
 use ingest_gateway::identity::Secret;
 use ipnet::IpNet;
+use waiting_room::PaceTarget;
 
 use super::load::ConfigError;
 use super::settings::Values;
@@ -33,12 +34,16 @@ pub struct GatewaySettings {
     pub address_per_second: u32,
     /// Orders and cancellations of one customer a second.
     pub customer_per_second: u32,
+    /// How people are let in from waiting rooms.
+    pub pace: PaceTarget,
     /// How long it says that it is not ready before it ends connections, in milliseconds.
     pub unready_ms: u64,
 }
 
 /// Longest time between not being ready and ending connections, in milliseconds.
 const UNREADY_MS_MAX: u64 = 600_000;
+/// Longest time that a waiting room is paced by, in milliseconds.
+const ROOM_MS_MAX: u32 = 3_600_000;
 /// Most of anything a second.
 const PER_SECOND_MAX: u32 = 1_000_000;
 
@@ -79,6 +84,13 @@ impl GatewaySettings {
             shop_images: values.optional("shop_images").map(PathBuf::from),
             address_per_second: values.number("gateway_address_per_second", 1..=PER_SECOND_MAX)?,
             customer_per_second: values.number("gateway_customer_per_second", 1..=PER_SECOND_MAX)?,
+            pace: PaceTarget {
+                lag_ms: values.number("room_lag_ms", 1..=ROOM_MS_MAX)?,
+                think_ms: values.number("room_think_ms", 1..=ROOM_MS_MAX)?,
+                start_people: values.number("room_start_people", 1..=PER_SECOND_MAX)?,
+                floor_per_s: values.number("room_floor_per_second", 0..=PER_SECOND_MAX)?,
+                ceiling_per_s: values.number("room_ceiling_per_second", 0..=PER_SECOND_MAX)?,
+            },
             unready_ms: values.number("gateway_unready_ms", 0..=UNREADY_MS_MAX)?,
         })
     }

@@ -46,7 +46,7 @@ pub const OPTIONS: &[ConfigOption] = &[
         "registry_password",
         "password of the registry, or its API secret; best given as PIPELINE_REGISTRY_PASSWORD",
     ),
-    option("topic_prefix", "", "stands before the names orders, decisions, dead-letters and controls"),
+    option("topic_prefix", "", "stands before the names of the topics, as orders and decisions"),
     option("partitions", "4", "partitions of orders and decisions, when `topic create` makes them"),
     option("replication", "1", "copies of each record, when `topic create` makes them; 3 in production"),
     option("retention", "30d", "how long the log keeps a record: longer than a sale and its audit"),
@@ -183,6 +183,31 @@ pub const OPTIONS: &[ConfigOption] = &[
         "gateway_unready_ms",
         "0",
         "how long the gateway says that it is not ready before it ends connections, in milliseconds",
+    ),
+    option(
+        "room_lag_ms",
+        "1000",
+        "waiting rooms: how much work is to lie before the pipeline, in milliseconds of deciding",
+    ),
+    option(
+        "room_think_ms",
+        "30000",
+        "waiting rooms: how long somebody who is let in is expected to take to order, in milliseconds",
+    ),
+    option(
+        "room_start_people",
+        "100",
+        "waiting rooms: how many are let in before anything is known of the pipeline",
+    ),
+    option(
+        "room_floor_per_second",
+        "10",
+        "waiting rooms: how many are let in a second at least, as long as the pipeline keeps up",
+    ),
+    option(
+        "room_ceiling_per_second",
+        "20000",
+        "waiting rooms: how many are let in a second at most; 0: nobody",
     ),
     option("dev_dir", ".pipeline/dev", "where `dev up` keeps the broker and the registry it starts"),
     option(

@@ -12,6 +12,9 @@
 //! waitlist = 1000            # orders that may wait; 0 or left out: none
 //! tax = "19%"                # included in the prices
 //! draw = false               # true: orders are collected, and drawn by `pipeline listing draw`
+//! room = false               # true: the sale has a waiting room, from when it opens to when it closes
+//! room_window = "15m"        # how long before that people may enter, to be drawn; left out: no draw
+//! room_people = 100000       # most people it takes; left out: a million
 //!
 //! [[listing]]
 //! sku = "SNEAKER-42"
@@ -37,6 +40,8 @@ use order_model::{Currency, ListingSettings, MinorUnits, PriceStep, Sku, TimeMs}
 pub use parse::parse_sale;
 pub use plan::{Action, PlanError, PlannedListing, plan};
 
+use waiting_room::{Opening, RoomPlan};
+
 use crate::times::When;
 
 /// A sale, as its file says.
@@ -46,8 +51,40 @@ pub struct Sale {
     pub name: String,
     /// What it is sold in.
     pub currency: Currency,
+    /// Its waiting room, if it is to have one.
+    pub room: Option<SaleRoom>,
     /// Its listings, in file order.
     pub listings: Vec<SaleListing>,
+}
+
+/// The waiting room of a sale file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SaleRoom {
+    /// How long before it opens people may enter, to be drawn.
+    pub window_ms: u64,
+    /// From when on people are let in: when the sale opens.
+    pub opens: When,
+    /// When it closes: when the sale does.
+    pub closes: When,
+    /// Most people it takes.
+    pub people_max: u32,
+}
+
+impl SaleRoom {
+    /// What is wanted when the file is applied `now`. Times counted from then stay what they are when the room is open
+    /// already: applying a file twice changes nothing.
+    pub fn plan(&self, now: TimeMs, current: Option<&Opening>) -> RoomPlan {
+        let keep = |when: When, then: Option<TimeMs>| match (when, then) {
+            (When::After(_), Some(then)) => then,
+            _ => when.resolve(now),
+        };
+        RoomPlan {
+            window_ms: self.window_ms,
+            opens_at: keep(self.opens, current.map(|opening| opening.opens_at)),
+            closes_at: keep(self.closes, current.map(|opening| opening.closes_at)),
+            people_max: self.people_max,
+        }
+    }
 }
 
 /// A listing of a sale file.

@@ -9,7 +9,9 @@ use order_model::limits::{
 };
 use order_model::{Currency, MinorUnits, Sku, TimeMs};
 
-use super::{Sale, SaleListing, SalePrice, Terms};
+use waiting_room::limits::{ROOM_LIFE_MS_MAX, ROOM_PEOPLE_MAX, ROOM_PEOPLE_USUAL};
+
+use super::{Sale, SaleListing, SalePrice, SaleRoom, Terms};
 use crate::money::{parse_amount, parse_rate, show_amount};
 use crate::times::{When, parse_duration_ms, parse_when, show_duration_ms};
 use crate::toml_file::{FileError, Section, read_toml};
@@ -18,17 +20,21 @@ use crate::toml_file::{FileError, Section, read_toml};
 const TERM_KEYS: [&str; 9] =
     ["opens", "closes", "hold", "extensions", "limit_per_customer", "waitlist", "retention", "tax", "draw"];
 
+/// Keys about the waiting room, allowed in `[sale]`.
+const ROOM_KEYS: [&str; 3] = ["room", "room_window", "room_people"];
+
 /// Reads the sale in `text`, found in `file`.
 pub fn parse_sale(file: &Path, text: &str) -> Result<Sale, FileError> {
     read_toml(file, text, |root| {
         root.only(&["sale", "listing"])?;
         let head = root.section("sale")?.ok_or_else(|| root.error("there is no [sale] table"))?;
-        head.only(&[&["name", "currency"][..], &TERM_KEYS].concat())?;
+        head.only(&[&["name", "currency"][..], &ROOM_KEYS, &TERM_KEYS].concat())?;
         let name = head.text("name", sale_name)?.ok_or_else(|| head.error("the sale has no `name`"))?;
         let currency = head
             .text("currency", str::parse::<Currency>)?
             .ok_or_else(|| head.error("the sale has no `currency`"))?;
         let terms = terms(&head, Terms::default())?;
+        let room = room(&head, &terms)?;
         let sections = root.sections("listing")?;
         if sections.is_empty() {
             return Err(head.error("the sale has no [[listing]]"));
@@ -45,7 +51,7 @@ pub fn parse_sale(file: &Path, text: &str) -> Result<Sale, FileError> {
             }
             listings.push(listing);
         }
-        Ok(Sale { name, currency, listings })
+        Ok(Sale { name, currency, room, listings })
     })
 }
 
@@ -54,6 +60,24 @@ fn sale_name(text: &str) -> Result<String, String> {
         return Err(format!("a name has 1 to {SALE_NAME_BYTES_MAX} bytes and no control characters"));
     }
     Ok(text.to_owned())
+}
+
+fn room(head: &Section<'_>, terms: &Terms) -> Result<Option<SaleRoom>, FileError> {
+    let window_ms = duration(head, "room_window", 0, ROOM_LIFE_MS_MAX)?;
+    let people_max = number(head, "room_people", 1..=ROOM_PEOPLE_MAX)?;
+    if !head.flag("room")?.unwrap_or(false) {
+        let idle = ["room_window", "room_people"].into_iter().find(|key| head.has(key));
+        return match idle {
+            Some(key) => Err(head.error_at(key, format!("`{key}` needs `room = true`"))),
+            None => Ok(None),
+        };
+    }
+    Ok(Some(SaleRoom {
+        window_ms: window_ms.unwrap_or(0),
+        opens: terms.opens,
+        closes: terms.closes,
+        people_max: people_max.unwrap_or(ROOM_PEOPLE_USUAL),
+    }))
 }
 
 fn listing(section: &Section<'_>, currency: Currency, sale: Terms) -> Result<SaleListing, FileError> {

@@ -49,12 +49,32 @@ fn a_listing_takes_from_its_sale_what_it_does_not_say() {
     assert_eq!((b.prices[1].from_units, b.prices[2].from_time), (100, NOW.after(3_600_000)));
 }
 
+#[test]
+fn a_room_opens_and_closes_with_its_sale_and_is_the_same_when_applied_again() {
+    assert_eq!(parse(SALE).unwrap().room, None);
+    let text = SALE
+        .replace("tax =", "opens = \"+1h\"\nroom = true\nroom_window = \"10m\"\nroom_people = 500\ntax =");
+    let room = parse(&text).unwrap().room.unwrap();
+    let plan = room.plan(NOW, None);
+    assert_eq!((plan.opens_at, plan.closes_at), (NOW.after(3_600_000), NOW.after(7_200_000)));
+    assert_eq!((plan.window_ms, plan.people_max), (600_000, 500));
+    let ring = order_codec::KeyRing::generate_one([1; 32]);
+    let opening = plan.opening(&ring, &"drop".parse().unwrap(), CommandId::from(1), NOW).unwrap();
+    let later = room.plan(NOW.after(60_000), Some(&opening));
+    assert!(later.is_met_by(&opening));
+    assert!(!room.plan(NOW.after(60_000), None).is_met_by(&opening), "as a new one it would be later");
+    let usual = parse(&SALE.replace("tax =", "room = true\ntax =")).unwrap().room.unwrap().plan(NOW, None);
+    assert_eq!((usual.window_ms, usual.people_max, usual.opens_at), (0, 1_000_000, TimeMs(0)));
+}
+
 /// Each row changes one line of [`SALE`] and names the complaint.
 #[test]
 fn mistakes_are_named_with_their_line() {
     for (was, is, complaint) in [
         ("name = \"drop\"", "nam = \"drop\"", "2: there is no key `nam` here; did you mean `name`?"),
         ("name = \"drop\"\n", "", "1: the sale has no `name`"),
+        ("name = \"drop\"", "name = \"drop\"\nroom_people = 7", "3: `room_people` needs `room = true`"),
+        ("name = \"drop\"", "name = \"drop\"\nroom = 7", "3: `room` has to be true or false"),
         ("name = \"drop\"", "name = \"\"", "2: `name` is \"\": a name has 1 to 64 bytes"),
         ("\"EUR\"", "\"eur\"", "3: `currency` is \"eur\": a currency is three capital letters"),
         ("\"EUR\"", "7", "3: `currency` is a integer, it has to be a text"),

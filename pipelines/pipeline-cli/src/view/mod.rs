@@ -6,8 +6,10 @@ mod command;
 mod decision;
 mod numbers;
 mod record;
+mod room;
 
 pub use command::{AskedLine, CommandView, SettingsView};
 pub use decision::{DecisionView, LineView, StockView};
 pub use numbers::Numbers;
 pub use record::{Content, DecisionContent, LetterContent, RecordRow};
+pub use room::RoomEventView;

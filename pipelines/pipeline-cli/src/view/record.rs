@@ -4,7 +4,7 @@ use order_codec::{DeadLetter, Unreadable};
 use order_log::Record;
 use serde::Serialize;
 
-use super::{CommandView, DecisionView};
+use super::{CommandView, DecisionView, RoomEventView};
 use crate::output::Row;
 use crate::times::show_time;
 
@@ -49,6 +49,8 @@ pub enum Content {
         /// The product; null when it is taken out.
         product: Option<Box<catalogue::Product>>,
     },
+    /// What happened in a waiting room.
+    Room(RoomEventView),
     /// None of these.
     Unreadable {
         /// The name it has in a dead letter.
@@ -158,6 +160,10 @@ impl Row for RecordRow {
                 let what = if product.is_some() { "product" } else { "product removed" };
                 let title = product.as_ref().map(|product| product.title.clone()).unwrap_or_default();
                 (what.to_owned(), String::new(), self.key.clone().unwrap_or_default(), title)
+            }
+            Content::Room(event) => {
+                let subject = self.key.clone().unwrap_or_default();
+                (format!("room {}", event.name()), String::new(), subject, event.detail())
             }
             Content::Unreadable { reason, detail } => {
                 let subject = self.key.clone().unwrap_or_default();
