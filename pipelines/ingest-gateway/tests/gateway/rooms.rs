@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use ingest_gateway::limits::ServiceLimits;
 use order_codec::KeyRing;
 use order_log::MemoryLog;
-use order_model::{CustomerId, Offset, Partition, TimeMs};
+use order_model::{CustomerId, TimeMs};
 use reqwest::Method;
 use serde_json::{Value, json};
 use waiting_room::{PaceTarget, Report, RoomToken, prove};
@@ -163,15 +163,9 @@ async fn no_token_but_ones_own_holds_a_place() {
     let own = enter(&shop, 10).await;
     let theirs = enter(&shop, 11).await;
     let elsewhere = ask(&shop, Method::POST, "/v1/rooms/saturday", 10, None).await.json();
+    let of_own = RoomToken::check(token(&own), &place_keys(), now()).unwrap();
     let signed = |expires_at: TimeMs, keys: &KeyRing| {
-        let token = RoomToken {
-            room: "friday".parse().unwrap(),
-            customer: CustomerId::from(10),
-            partition: Partition(0),
-            offset: Offset(0),
-            expires_at,
-        };
-        token.sign(keys, now()).unwrap()
+        RoomToken { expires_at, ..of_own.clone() }.sign(keys, now()).unwrap()
     };
     let mut changed = token(&own).to_owned().into_bytes();
     changed[20] = if changed[20] == b'A' { b'B' } else { b'A' };
