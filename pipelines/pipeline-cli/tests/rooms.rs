@@ -35,6 +35,17 @@ fn key(place: &Place) -> (String, String) {
     (text("customer"), text("key"))
 }
 
+/// Starts a gateway, waits until it is ready, and says where it is.
+#[expect(clippy::unwrap_used, reason = "the helper of a test fails as the test does")]
+fn gateway(place: &Place, name: &str) -> (Running, String) {
+    let gateway = Running::start(place.path(), name, &["gateway", "run", "--listen", "127.0.0.1:0"]);
+    until("the gateway listens", || gateway.said().contains("taking orders at"));
+    let said = gateway.said();
+    let address = said.split("http://").nth(1).unwrap().split(';').next().unwrap().to_owned();
+    until("it is ready", || ask(&address, "GET", "/readyz", "").0 == 200);
+    (gateway, address)
+}
+
 #[test]
 fn a_room_from_its_opening_to_its_proof() {
     let place = Place::new();
@@ -58,22 +69,21 @@ fn a_room_from_its_opening_to_its_proof() {
     let prove = ["prove", "--room", "friday-drop"];
     place.run(&["prove", "--room", "monday"]).expect(ExitCode::NotFound).says("pipeline log read rooms");
 
-    let gateway = Running::start(place.path(), "gateway", &["gateway", "run", "--listen", "127.0.0.1:0"]);
-    until("the gateway listens", || gateway.said().contains("taking orders at"));
-    let said = gateway.said();
-    let address = said.split("http://").nth(1).unwrap().split(';').next().unwrap();
-    until("it is ready", || ask(address, "GET", "/readyz", "").0 == 200);
+    let (gateway, address) = gateway(&place, "first");
     let keys: Vec<_> = (0..3).map(|_| key(&place)).collect();
     let path = "/v1/rooms/friday-drop";
     for (_, key) in &keys {
-        let (status, body) = ask(address, "POST", path, key);
+        let (status, body) = ask(&address, "POST", path, key);
         assert_eq!((status, &body["state"]), (200, &Value::from("before")), "{body}");
     }
+    // Killed, it leaves nothing behind that matters: the next one has the same room.
+    gateway.kill();
+    let (gateway, address) = self::gateway(&place, "second");
     for (_, key) in &keys {
-        until("their turn", || ask(address, "GET", path, key).1["state"] == "admitted");
+        until("their turn", || ask(&address, "GET", path, key).1["state"] == "admitted");
     }
     let late = key(&place);
-    assert_eq!(ask(address, "POST", path, &late.1).1["place"], 4);
+    assert_eq!(ask(&address, "POST", path, &late.1).1["place"], 4);
     gateway.terminate().expect(ExitCode::Ok);
 
     let proof = place.run(&[&prove[..], &["-o", "json"]].concat()).expect(ExitCode::Ok);
