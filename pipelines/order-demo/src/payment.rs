@@ -102,7 +102,7 @@ mod tests {
             (u64::MAX, Some(0), HOLD_MS_MIN),
             (1_000_000_000, None, HOLD_MS_MAX),
         ] {
-            let (seed, threads, batch) = (1, 1, ReadLimits::default());
+            let (seed, threads, batch) = (1, 1, ReadLimits { records_max: 1, bytes_max: 1 });
             let options = DemoOptions { orders, seed, rate, hold_ms_min: HOLD_MS_MIN, threads, batch };
             assert_eq!(hold_ms(&options), wanted, "{orders} {rate:?}");
         }
