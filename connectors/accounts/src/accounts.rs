@@ -126,6 +126,17 @@ impl Accounts {
         options: AccountOptions,
     ) -> Result<Self, OpenError> {
         tables.check(&Self::TABLES).await?;
+        Ok(Self::over(tables, keys, postman, options).await?)
+    }
+
+    /// Accounts in these tables, whether or not they answer just now: until they do, only tokens are checked. Needs a Tokio
+    /// runtime.
+    pub async fn over(
+        tables: Tables,
+        keys: TokenKeys,
+        postman: Arc<dyn Postman>,
+        options: AccountOptions,
+    ) -> Result<Self, Trouble> {
         let AccountOptions { cost, hashes_at_once, clock } = options;
         let hasher = tokio::task::spawn_blocking(move || Hasher::new(cost, hashes_at_once)).await;
         let hasher = hasher.map_err(|error| Trouble::Machine(error.to_string()))?.map_err(Trouble::from)?;

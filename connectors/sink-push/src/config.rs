@@ -248,7 +248,8 @@ impl ShopConfig {
 }
 
 impl MailConfig {
-    fn channel(&self) -> Result<EmailChannel, ConfigError> {
+    /// The channel; connects to nobody yet.
+    pub fn channel(&self) -> Result<EmailChannel, ConfigError> {
         if self.host.trim().is_empty() {
             return Err(bad("mail.host", "it is empty; write the mail server's name"));
         }

@@ -100,14 +100,21 @@ impl Server {
         service: Service,
         options: &ServerOptions,
     ) -> Result<Self, ServerError> {
+        Self::over(listen(address)?, service, options)
+    }
+
+    /// A server for the connections of a listener.
+    pub fn over(
+        listener: TcpListener,
+        service: Service,
+        options: &ServerOptions,
+    ) -> Result<Self, ServerError> {
         let tls = options.tls.clone();
         let certificate = tls.map(|files| {
             let every_ms = files.look_every_ms.max(1);
             Certificate::load(files).map(|certificate| (Arc::new(certificate), every_ms))
         });
         let tls = certificate.transpose()?;
-        let listen = |error| ServerError::Listen { address, error };
-        let listener = listener(address).map_err(listen)?;
         let limits = options.limits;
         let (draining, drains) = watch::channel(false);
         let (closing, closes) = watch::channel(false);
@@ -201,6 +208,11 @@ impl Server {
             drop(open);
         });
     }
+}
+
+/// Listens on an address; who connects waits until a server serves. Needs a Tokio runtime.
+pub fn listen(address: SocketAddr) -> Result<TcpListener, ServerError> {
+    listener(address).map_err(|error| ServerError::Listen { address, error })
 }
 
 /// A listener whose connections keep little for those who do not read.

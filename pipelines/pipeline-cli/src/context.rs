@@ -176,6 +176,11 @@ impl Context {
         keys::place_keys(&self.keys_file().with_file_name(keys::PLACES_FILE_NAME))
     }
 
+    /// Where the keys are that sign tokens of people: beside the keys, made at first use.
+    pub fn token_keys_file(&self) -> PathBuf {
+        self.keys_file().with_file_name(keys::TOKENS_FILE_NAME)
+    }
+
     /// The keys to check with, if there are any.
     pub fn keys_if_any(&self) -> Result<Option<KeyRing>> {
         keys::read(&self.keys_file())

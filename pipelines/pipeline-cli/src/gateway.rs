@@ -3,6 +3,8 @@
 //! Promised: it has threads and a runtime of its own, so that it runs beside whatever else the process does; it answers once
 //! [`Gateway::start`] has returned. Not promised: that it is ready by then; `/readyz` says so.
 
+pub mod people;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +13,11 @@ use anyhow::{Context as _, Result};
 use catalogue::{CatalogueFollower, CatalogueTopic, ProductCodec, ShelfLimits};
 use ingest_gateway::board::{Board, BoardParts};
 use ingest_gateway::door::{Door, DoorParts, DoorStatus};
-use ingest_gateway::identity::{Doorkeeper, ProgramKeys, Secret};
+use ingest_gateway::identity::{Doorkeeper, Doorkeepers, ProgramKeys, Secret};
 use ingest_gateway::limits::{BoardLimits, DoorLimits, HttpLimits, ServiceLimits};
+use ingest_gateway::people::People;
 use ingest_gateway::rooms::{RoomParts, Rooms};
-use ingest_gateway::server::{Server, ServerError, ServerOptions, TlsFiles};
+use ingest_gateway::server::{Server, ServerError, ServerOptions, TlsFiles, listen};
 use ingest_gateway::service::{Service, ServiceParts};
 use ingest_gateway::shop::{Images, Shop};
 use order_codec::{Codec, KeyRing};
@@ -31,8 +34,10 @@ use crate::ExitCode;
 use crate::config::GatewaySettings;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::notes::warning;
 use crate::random::random;
 use crate::times::now;
+use people::PeopleParts;
 
 /// Time between two looks at what is asked of the gateway.
 const LOOK: Duration = Duration::from_millis(20);
@@ -42,6 +47,8 @@ const CERTIFICATE_LOOK_MS: u64 = 5_000;
 const BURST_SECONDS: u32 = 4;
 /// How long work on threads that block may take to its end, after the last answer was given.
 const BLOCKING_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long letters may take to leave when it ends.
+const LETTERS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a gateway is made from.
 pub struct GatewayParts {
@@ -63,6 +70,8 @@ pub struct GatewayParts {
     pub secret: Secret,
     /// Where it listens, and how.
     pub settings: GatewaySettings,
+    /// Accounts and carts, if there are to be any.
+    pub people: Option<PeopleParts>,
 }
 
 impl GatewayParts {
@@ -78,6 +87,7 @@ impl GatewayParts {
             places: context.place_keys()?,
             secret: context.gateway_secret()?,
             settings: context.settings.gateway.clone(),
+            people: PeopleParts::new(context)?,
         })
     }
 }
@@ -86,7 +96,8 @@ impl GatewayParts {
 pub struct Gateway {
     service: Service,
     address: SocketAddr,
-    is_tls: bool,
+    url: String,
+    people: Option<Arc<People>>,
     end: oneshot::Sender<()>,
     served: JoinHandle<bool>,
     threads: Vec<std::thread::JoinHandle<()>>,
@@ -107,27 +118,30 @@ impl Gateway {
     pub fn start(parts: &GatewayParts) -> Result<Self> {
         check_topics(&parts.topics, parts.log.as_ref())?;
         let shop = shop(parts)?;
-        let (service, threads) = open(parts)?;
-        let options = ServerOptions { shop: Some(shop), ..options(&parts.settings) };
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         let runtime = builder.thread_name("gateway").enable_all().build();
         let runtime = runtime.context("start the threads that serve")?;
+        let inside = runtime.enter();
+        let listener = listen(parts.settings.listen).map_err(in_words)?;
+        let address = listener.local_addr().context("learn where it listens")?;
+        let url = url(&parts.settings, address);
+        let people = match &parts.people {
+            None => None,
+            Some(people) => runtime.block_on(people.open(&parts.settings.shop_name, &url))?,
+        };
+        let (service, threads) = open(parts, people.clone())?;
+        let options = ServerOptions { shop: Some(shop), people: people.clone(), ..options(&parts.settings) };
+        let server = Server::over(listener, service.clone(), &options).map_err(in_words)?;
         let (end, ended) = oneshot::channel::<()>();
-        let (address, served) = runtime.block_on(async {
-            let server = Server::bind(parts.settings.listen, service.clone(), &options).await;
-            let server = server.map_err(in_words)?;
-            let address = server.address().context("learn where it listens")?;
-            // Told to end, or left by its owner: either way it ends.
-            let served = tokio::spawn(server.serve(async move { drop(ended.await) }));
-            Ok::<_, anyhow::Error>((address, served))
-        })?;
-        Ok(Self { service, address, is_tls: options.tls.is_some(), end, served, threads, runtime })
+        // Told to end, or left by its owner: either way it ends.
+        let served = tokio::spawn(server.serve(async move { drop(ended.await) }));
+        drop(inside);
+        Ok(Self { service, address, url, people, end, served, threads, runtime })
     }
 
-    /// Where it answers.
-    pub fn url(&self) -> String {
-        let scheme = if self.is_tls { "https" } else { "http" };
-        format!("{scheme}://{}", self.address)
+    /// Where people reach it.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// Where it listens.
@@ -142,7 +156,7 @@ impl Gateway {
 
     /// Finishes what is in hand and ends. Gives up what is not finished when `stop` says that it has to be now.
     pub fn drain(self, stop: &Stop) -> Result<Served> {
-        let Self { service, end, served, threads, runtime, .. } = self;
+        let Self { service, people, end, served, threads, runtime, .. } = self;
         drop(end);
         let is_finished = runtime.block_on(async {
             tokio::select! {
@@ -152,8 +166,14 @@ impl Gateway {
         })?;
         let door = service.door().status();
         if is_finished {
+            if let Some(people) = &people {
+                let sent = async { tokio::time::timeout(LETTERS_TIMEOUT, people.accounts.letters_sent()).await };
+                if runtime.block_on(sent).is_err() {
+                    warning("some letters were not sent; their readers can ask for others");
+                }
+            }
             service.board().close();
-            drop(service);
+            drop((service, people));
             // With the tasks go their shares in the door, and with the last of those its thread.
             runtime.shutdown_timeout(BLOCKING_TIMEOUT);
             for thread in threads {
@@ -179,8 +199,17 @@ fn in_words(error: ServerError) -> Failure {
     }
 }
 
+/// Where people reach it.
+fn url(settings: &GatewaySettings, address: SocketAddr) -> String {
+    let scheme = if settings.tls.is_some() { "https" } else { "http" };
+    settings.url.clone().unwrap_or_else(|| format!("{scheme}://{address}"))
+}
+
 /// A service with the threads behind it, before anybody can reach it.
-fn open(parts: &GatewayParts) -> Result<(Service, Vec<std::thread::JoinHandle<()>>)> {
+fn open(
+    parts: &GatewayParts,
+    people: Option<Arc<People>>,
+) -> Result<(Service, Vec<std::thread::JoinHandle<()>>)> {
     let GatewayParts { log, topics, codec, ring, secret, settings, .. } = parts;
     let clock = Arc::new(now);
     let door = DoorParts {
@@ -200,7 +229,11 @@ fn open(parts: &GatewayParts) -> Result<(Service, Vec<std::thread::JoinHandle<()
     let (board, mut threads) = Board::open(&board, BoardLimits::default())?;
     threads.push(door_thread);
     let rooms = Arc::new(rooms(parts, &board, clock.clone())?);
-    let doorkeeper: Arc<dyn Doorkeeper> = Arc::new(ProgramKeys::new(secret.clone(), clock.clone()));
+    let mut keepers: Vec<Arc<dyn Doorkeeper>> = vec![Arc::new(ProgramKeys::new(secret.clone(), clock.clone()))];
+    if let Some(people) = people {
+        keepers.push(Arc::new(people.accounts.clone()));
+    }
+    let doorkeeper = Arc::new(Doorkeepers(keepers));
     let secret = secret.clone();
     let parts = ServiceParts { door, board, doorkeeper, secret, rooms: Some(rooms), clock };
     let limits = ServiceLimits {

@@ -17,6 +17,8 @@ pub const FILE_NAME: &str = "keys.toml";
 pub const PLACES_FILE_NAME: &str = "places.toml";
 /// The name of the file with the gateways' secret, beside it.
 pub const SECRET_FILE_NAME: &str = "gateway.secret";
+/// The name of the file with the keys that sign tokens of people, beside it.
+pub const TOKENS_FILE_NAME: &str = "tokens.toml";
 
 /// Reads the keys; `None` when there is no such file.
 pub fn read(file: &Path) -> Result<Option<KeyRing>> {

@@ -78,6 +78,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "order-demo",
             "order-bench",
             "sink-bench",
+            "accounts",
             "bench",
             "catalogue",
             "clickhouse-embedded",

@@ -11,11 +11,26 @@ use waiting_room::PaceTarget;
 use super::load::ConfigError;
 use super::settings::Values;
 
+/// Whether there are accounts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AccountsWanted {
+    /// Where there are tables for them.
+    Auto,
+    /// Without them there is no gateway.
+    On,
+    /// None; programs order with keys.
+    Off,
+}
+
 /// The gateway.
 #[derive(Clone, Debug)]
 pub struct GatewaySettings {
     /// Where it listens.
     pub listen: SocketAddr,
+    /// Where people reach it, without a slash at the end; `None`: where it listens.
+    pub url: Option<String>,
+    /// Whether there are accounts.
+    pub accounts: AccountsWanted,
     /// Certificate and key.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// The proxies whose word about addresses is taken.
@@ -73,8 +88,21 @@ impl GatewaySettings {
             "false" => Ok(false),
             _ => Err("it has to be true or false"),
         })?;
+        let accounts = values.parse("gateway_accounts", |text| match text {
+            "auto" => Ok(AccountsWanted::Auto),
+            "on" => Ok(AccountsWanted::On),
+            "off" => Ok(AccountsWanted::Off),
+            _ => Err("it has to be auto, on or off"),
+        })?;
+        let url = values.parse("gateway_url", |text| {
+            let is_one = text.is_empty() || origin(text).is_ok();
+            let url = is_one.then(|| (!text.is_empty()).then(|| text.to_owned()));
+            url.ok_or("it has to be an address as https://shop.example, without a slash at the end")
+        })?;
         Ok(Self {
             listen,
+            url,
+            accounts,
             tls,
             proxies,
             proxy_protocol,

@@ -14,7 +14,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use gateway::GatewaySettings;
+pub use gateway::{AccountsWanted, GatewaySettings};
 pub use load::{ConfigError, ENV_FILE, Flag, Origin, Value, load, variable_of};
 pub use log_url::{LogUrl, LogUrlError};
 pub use options::{ConfigOption, OPTIONS};

@@ -144,6 +144,16 @@ pub const OPTIONS: &[ConfigOption] = &[
         "where callbacks of the provider come in, as 127.0.0.1:8090; empty: nowhere",
     ),
     option("gateway_listen", "127.0.0.1:8080", "where the gateway takes orders over HTTP"),
+    option(
+        "gateway_url",
+        "",
+        "where people reach the gateway, as https://shop.example, for links in letters; empty: where it listens",
+    ),
+    option(
+        "gateway_accounts",
+        "auto",
+        "accounts and carts of people, in the tables: on, off, or auto, which has them where there are tables",
+    ),
     option("gateway_tls_certificate", "", "PEM file with the gateway's chain of certificates; empty: no TLS"),
     option("gateway_tls_key", "", "PEM file with the key of that certificate"),
     option(
