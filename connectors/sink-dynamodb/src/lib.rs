@@ -4,7 +4,7 @@
 //! - [`items_of`] and [`Fold`] say, from decisions alone, what the tables hold once those are written; [`scan`] reads the
 //!   tables back in the same form, [`repair`] mends an item. `reconcile` is made of these.
 //! - [`measure`] times the same work, for `pipeline bench sinks`.
-//! - [`history`] reads a customer's orders through the index.
+//! - [`history`] reads a customer's orders through the index, [`stored_order`] one by its id.
 //!
 //! Promised: an item never goes back to an older decision, whoever writes it, however late and however often; progress is
 //! said after everything before it is in the tables. The stock of a SKU is written once a flush, and at most once in
@@ -28,6 +28,7 @@ mod scan;
 mod sink;
 mod statement;
 mod status;
+mod stored;
 
 pub use crate::sink::{DynamoDb, StatusReader, TABLES};
 pub use config::{Options, Retention};
@@ -37,3 +38,4 @@ pub use item::{Attributes, Item, Key, Value};
 pub use measure::{MeasureError, Measured, measure};
 pub use scan::{Repair, repair, scan, scan_each};
 pub use status::Status;
+pub use stored::{StoredOrder, stored_order};

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use order_codec::Codec;
 use order_log::{Log, LogError};
-use order_model::{CustomerId, OrderId, Sku};
+use order_model::{CustomerId, OrderId, Sku, TimeMs};
 use tokio::sync::watch;
 use waiting_room::Pipeline;
 
@@ -27,7 +27,7 @@ pub use feed::{EventId, Followed, OrderNews};
 pub use gauge::Pace;
 pub use listings::{Listing, ListingNews, ReadAt};
 pub use orders::Remembered;
-pub use walls::{WallListing, WallNews, WallView};
+pub use walls::{SaleStanding, WallListing, WallNews, WallView};
 
 use crate::limits::BoardLimits;
 use gauge::Gauge;
@@ -150,6 +150,11 @@ impl Board {
     /// The figures of a sale as they are.
     pub fn sale(&self, sale: &str) -> Option<WallView> {
         self.0.state().wall(sale)
+    }
+
+    /// The sales there are: those that are open first, then those that will be.
+    pub fn sales(&self, now: TimeMs, most: usize) -> Vec<SaleStanding> {
+        self.0.state().sales(now, most)
     }
 
     /// How fast orders are decided, and what is still to be.

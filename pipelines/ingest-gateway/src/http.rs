@@ -9,6 +9,7 @@ mod listings;
 mod openapi;
 mod orders;
 mod pages;
+mod payments;
 mod people;
 mod prefer;
 mod problem;
@@ -16,6 +17,7 @@ mod products;
 mod request;
 mod rooms;
 mod stream;
+mod subscriptions;
 
 use std::sync::Arc;
 
@@ -52,6 +54,7 @@ pub(crate) fn router(gate: Arc<Gate>, origins: &[HeaderValue]) -> Router {
         .route("/v1/admin/sales", post(admin::apply_sale))
         .route("/v1/admin/rooms/{sale_and_word}", post(admin::tell_room))
         .route("/v1/admin/listings/{sku_and_word}", post(admin::tell_listing))
+        .route("/v1/payments/callback", post(payments::callback))
         .merge(people_routes())
         .merge(shop_routes(&gate))
         .route("/livez", get(live))
@@ -78,13 +81,15 @@ fn people_routes() -> Router<Arc<Gate>> {
         .route("/v1/cart", get(carts::show).merge(delete(carts::clear)))
         .route("/v1/cart/lines/{sku}", put(carts::put_line).merge(delete(carts::remove_line)))
         .route("/v1/cart:checkout", post(carts::check_out))
+        .route("/v1/subscriptions", post(subscriptions::subscribe).merge(delete(subscriptions::unsubscribe)))
 }
 
 /// Products, and pages where there is a shop.
 fn shop_routes(gate: &Gate) -> Router<Arc<Gate>> {
     let products = Router::new()
         .route("/v1/products", get(products::list))
-        .route("/v1/products/{sku}", get(products::one));
+        .route("/v1/products/{sku}", get(products::one))
+        .route("/v1/products/{sku}/bought-together", get(products::together));
     if gate.shop.is_some() { products.merge(pages::routes()) } else { products }
 }
 

@@ -27,4 +27,5 @@ pub mod rooms;
 pub mod server;
 pub mod service;
 pub mod shop;
+pub mod together;
 pub mod views;

@@ -150,8 +150,24 @@ pub const IMAGE_NAME_BYTES_MAX: usize = 200;
 pub const PRODUCTS_PER_PAGE: usize = 24;
 /// Longest search, in bytes.
 pub const QUERY_BYTES_MAX: usize = 200;
-/// Listings looked at for the sales on the first page.
-pub const SALES_SHOWN_MAX: usize = 1_000;
+/// Most sales on the first page.
+pub const SALES_SHOWN_MAX: usize = 50;
+/// Listings of one sale looked at for how the sale stands.
+pub const SALE_LISTINGS_LOOKED_AT_MAX: usize = 100;
+/// Longest wait for a store that knows orders of the past.
+pub const ARCHIVE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Most products shown as bought together with another.
+pub const TOGETHER_PRODUCTS_MAX: usize = 6;
+/// How long it is taken for known what is bought together: five minutes.
+pub const TOGETHER_KEPT: Duration = Duration::from_secs(300);
+/// How long after a failure it is not asked again.
+pub const TOGETHER_RETRY: Duration = Duration::from_secs(30);
+/// Longest wait for the store that has counted it.
+pub const TOGETHER_TIMEOUT: Duration = Duration::from_secs(2);
+/// Most questions to that store at a time.
+pub const TOGETHER_LOOKUPS_MAX: usize = 4;
+/// Most SKUs for which it is kept.
+pub const TOGETHER_SKUS_MAX: usize = 10_000;
 /// Most units a page offers where the listing has no limit.
 pub const ORDER_UNITS_SHOWN_MAX: u32 = 100;
 /// Largest body of one order, in bytes.

@@ -1,6 +1,7 @@
 //! Accounts and carts, as a gateway has them.
 
 use accounts::{AccessError, Accounts, Carts, Role};
+use sink_push::TableContacts;
 
 use crate::identity::{BadToken, Doorkeeper, Identity, Roles};
 
@@ -11,6 +12,8 @@ pub struct People {
     pub accounts: Accounts,
     /// What they have chosen.
     pub carts: Carts,
+    /// What they ask to be told.
+    pub contacts: TableContacts,
 }
 
 /// Access tokens of accounts are good at the door; checking one asks nobody.

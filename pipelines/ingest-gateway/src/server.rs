@@ -30,12 +30,13 @@ use crate::limits::{BACKLOG_CONNECTIONS_MAX, HttpLimits, SEND_BUFFER_BYTES, SWEE
 use crate::people::People;
 use crate::service::{Service, network};
 use crate::shop::Shop;
+use crate::together::Together;
 use connection::Connections;
 use tls::Certificate;
 pub use tls::TlsError;
 
 /// How to serve.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct ServerOptions {
     /// How much at once, and how long.
     pub limits: HttpLimits,
@@ -51,6 +52,17 @@ pub struct ServerOptions {
     pub shop: Option<Arc<Shop>>,
     /// Accounts and carts; without them those routes say that there are none.
     pub people: Option<Arc<People>>,
+    /// What is bought together; without it nothing is.
+    pub together: Option<Arc<Together>>,
+    /// What the payment provider signs its callbacks with: any of these. Of none, no callback is taken.
+    pub callback_secrets: Vec<String>,
+}
+
+impl std::fmt::Debug for ServerOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The secrets are nobody's to see.
+        f.debug_struct("ServerOptions").field("limits", &self.limits).finish_non_exhaustive()
+    }
 }
 
 /// Where certificate and key are.
@@ -129,6 +141,8 @@ impl Server {
             is_tls: tls.is_some(),
             shop: options.shop.clone(),
             people: options.people.clone(),
+            together: options.together.clone(),
+            callback_secrets: options.callback_secrets.clone(),
         });
         let router: Router = router(Arc::clone(&gate), &options.origins);
         let certificate = tls.as_ref().map(|(certificate, _)| Arc::clone(certificate));

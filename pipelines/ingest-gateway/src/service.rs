@@ -7,6 +7,7 @@
 //! id once.
 
 mod admin;
+mod archive;
 mod pacing;
 mod place;
 mod read;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use order_model::TimeMs;
 
 pub use admin::{ListingAsk, ListingWord, SaleAsk, Written};
+pub use archive::{Archive, ArchiveError, Archived, LookingUp};
 pub use pacing::Pacing;
 pub(crate) use pacing::network;
 pub use place::{PlaceAsk, PlaceOptions, Placed};
@@ -56,13 +58,20 @@ pub struct Service {
     parts: ServiceParts,
     recent: Arc<Recent>,
     pacing: Arc<Pacing>,
+    archive: Option<Arc<dyn Archive>>,
 }
 
 impl Service {
     /// A service over these parts.
     pub fn new(parts: ServiceParts, limits: &ServiceLimits) -> Self {
         let recent = Arc::new(Recent::new(limits.recent_orders_max));
-        Self { parts, recent, pacing: Arc::new(Pacing::new(limits)) }
+        Self { parts, recent, pacing: Arc::new(Pacing::new(limits)), archive: None }
+    }
+
+    /// The same service, which looks up in `archive` what the board has forgotten.
+    #[must_use]
+    pub fn with_archive(self, archive: Arc<dyn Archive>) -> Self {
+        Self { archive: Some(archive), ..self }
     }
 
     /// The board.

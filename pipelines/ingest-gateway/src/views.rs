@@ -3,12 +3,12 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use order_model::{DecidedLine, Line, OrderEventKind, RejectReason, Stock, TimeMs};
+use order_model::{DecidedLine, Line, Offset, OrderEventKind, RejectReason, Stock, TimeMs};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::board::{Listing, OrderNews, Remembered};
-use crate::service::Placed;
+use crate::service::{Archived, Placed};
 
 /// A time as text; `None` where there is none.
 pub fn time_text(time: TimeMs) -> Option<String> {
@@ -167,8 +167,9 @@ pub struct OrderView {
     pub state: &'static str,
     /// The partition of `orders` where its placing lies.
     pub partition: u32,
-    /// Its place there.
-    pub offset: u64,
+    /// Its place there, where it is known: not of orders of the past.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u64>,
     /// The latest decision: ledger and number. The id to resume its events after.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision: Option<String>,
@@ -211,7 +212,7 @@ impl OrderView {
             order_id,
             state: "accepted",
             partition,
-            offset,
+            offset: Some(offset),
             decision: None,
             decided_at: None,
             reason: None,
@@ -242,6 +243,13 @@ impl OrderView {
             deadline: time_text(event.deadline),
             ..Self::accepted(event.order.to_string(), partition, offset)
         }
+    }
+
+    /// How an order of the past stands.
+    pub fn of_archived(order: Archived) -> Self {
+        let Archived { id, time, event } = order;
+        let news = OrderNews { id, offset: Offset(0), time, event };
+        Self { offset: None, ..Self::decided(id.partition.0, 0, &news) }
     }
 
     /// How a remembered order stands.

@@ -111,6 +111,20 @@ pub fn verify(
     Ok(())
 }
 
+/// Reads a callback that is genuine and new enough; whether it was here before is for whoever acts on it to know.
+pub fn read_callback(
+    secrets: &[String],
+    header: Option<&str>,
+    body: &[u8],
+    now: TimeMs,
+) -> Result<Callback, CallbackError> {
+    if body.len() > CALLBACK_BYTES_MAX {
+        return Err(CallbackError::TooLarge(body.len()));
+    }
+    verify(secrets, header, body, now, CALLBACK_TOLERANCE)?;
+    shape::read_callback(body).map_err(CallbackError::Unreadable)
+}
+
 /// The header of a callback as the provider writes it.
 pub fn sign(secret: &str, body: &[u8], now: TimeMs) -> String {
     let stamp = (now.0 / 1_000).to_string();
@@ -167,11 +181,7 @@ impl Callbacks {
 
     /// Takes one callback in. Does not wait; an error says whether calling again may help.
     pub fn take(&self, header: Option<&str>, body: &[u8]) -> Result<Taken, CallbackError> {
-        if body.len() > CALLBACK_BYTES_MAX {
-            return Err(CallbackError::TooLarge(body.len()));
-        }
-        verify(&self.0.secrets, header, body, (self.0.clock)(), CALLBACK_TOLERANCE)?;
-        let callback = shape::read_callback(body).map_err(CallbackError::Unreadable)?;
+        let callback = read_callback(&self.0.secrets, header, body, (self.0.clock)())?;
         let ours = |payment: &Payment| payment.order.is_some() && payment.sku.is_some();
         let Some(payment) = callback.payment.filter(ours) else { return Ok(Taken::NotOurs) };
         let mut seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);

@@ -51,7 +51,9 @@ mod teller;
 mod work;
 mod worker;
 
-pub use callback::{Callback, CallbackError, Callbacks, SIGNATURE_HEADER, Taken, sign, verify};
+pub use callback::{
+    Callback, CallbackError, Callbacks, SIGNATURE_HEADER, Taken, read_callback, sign, verify,
+};
 pub use classify::{Refusal, classify};
 pub use error::PaymentError;
 pub use http::{HttpOptions, HttpProvider, HttpProviderError};

@@ -11,7 +11,7 @@
 
 use std::future::Future;
 
-use order_model::{Currency, CustomerId, MinorUnits, OrderId, PaymentId, Sku, TimeMs};
+use order_model::{Currency, CustomerId, MinorUnits, OrderId, PaymentId, PaymentResult, Settle, Sku, TimeMs};
 
 /// What an order has to pay.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -60,6 +60,19 @@ impl Payment {
     /// Whether money was taken and is not all given back.
     pub fn holds_money(&self) -> bool {
         self.captured > self.refunded
+    }
+
+    /// What the log is to be told of it: the money that was taken. `None` where it is none of ours, or none was taken.
+    pub fn settle(&self) -> Option<Settle> {
+        let (order, sku) = self.order.zip(self.sku).filter(|_| self.holds_money())?;
+        Some(Settle {
+            order,
+            sku,
+            payment: self.payment_id(),
+            amount: self.captured,
+            currency: self.currency,
+            result: PaymentResult::Captured,
+        })
     }
 
     /// Whether nothing will happen to it unless we ask for it.

@@ -239,19 +239,8 @@ impl Desk {
     }
 
     fn tell_stray(&mut self, payment: &Payment) -> Result<(), PaymentError> {
-        let (Some(order), Some(sku)) = (payment.order, payment.sku) else { return Ok(()) };
-        if !payment.holds_money() {
-            return Ok(());
-        }
+        let Some(settle) = payment.settle() else { return Ok(()) };
         self.status.strays += 1;
-        let settle = Settle {
-            order,
-            sku,
-            payment: payment.payment_id(),
-            amount: payment.captured,
-            currency: payment.currency,
-            result: PaymentResult::Captured,
-        };
-        self.tell(order, &settle)
+        self.tell(settle.order, &settle)
     }
 }

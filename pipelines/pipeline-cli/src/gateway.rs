@@ -4,6 +4,7 @@
 //! [`Gateway::start`] has returned. Not promised: that it is ready by then; `/readyz` says so.
 
 pub mod people;
+mod stores;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,11 +21,13 @@ use ingest_gateway::rooms::{RoomParts, Rooms};
 use ingest_gateway::server::{Server, ServerError, ServerOptions, TlsFiles, listen};
 use ingest_gateway::service::{Service, ServiceParts};
 use ingest_gateway::shop::{Images, Shop};
+use ingest_gateway::together::Together;
 use order_codec::{Codec, KeyRing};
 use order_log::Log;
 use order_model::TimeMs;
 use order_worker::{Stop, StopLevel, Topics};
 use storefront::Storefront;
+use tables::{TableOptions, Tables};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -38,6 +41,7 @@ use crate::notes::warning;
 use crate::random::random;
 use crate::times::now;
 use people::PeopleParts;
+use stores::{CountedCompanions, TableArchive, known_tables};
 
 /// Time between two looks at what is asked of the gateway.
 const LOOK: Duration = Duration::from_millis(20);
@@ -70,13 +74,21 @@ pub struct GatewayParts {
     pub secret: Secret,
     /// Where it listens, and how.
     pub settings: GatewaySettings,
-    /// Accounts and carts, if there are to be any.
+    /// The tables in DynamoDB, if there are any: orders of the past, and what people need.
+    pub tables: Option<TableOptions>,
+    /// Accounts and carts in those tables, if there are to be any.
     pub people: Option<PeopleParts>,
+    /// A ClickHouse server that counts what is bought together, if there is one.
+    pub analytics: Option<sink_clickhouse::Config>,
+    /// What the payment provider signs its callbacks with.
+    pub callback_secrets: Vec<String>,
 }
 
 impl GatewayParts {
     /// The parts as the configuration says, on `log`.
     pub fn new(context: &Context, log: Arc<dyn Log>) -> Result<Self> {
+        let tables = known_tables(context)?;
+        let people = PeopleParts::new(context, tables.is_some())?;
         Ok(Self {
             log,
             topics: context.topics().clone(),
@@ -87,7 +99,10 @@ impl GatewayParts {
             places: context.place_keys()?,
             secret: context.gateway_secret()?,
             settings: context.settings.gateway.clone(),
-            people: PeopleParts::new(context)?,
+            tables,
+            people,
+            analytics: context.clickhouse_server(),
+            callback_secrets: context.settings.payment.callback_secret.iter().cloned().collect(),
         })
     }
 }
@@ -125,12 +140,29 @@ impl Gateway {
         let listener = listen(parts.settings.listen).map_err(in_words)?;
         let address = listener.local_addr().context("learn where it listens")?;
         let url = url(&parts.settings, address);
-        let people = match &parts.people {
+        let tables = match &parts.tables {
             None => None,
-            Some(people) => runtime.block_on(people.open(&parts.settings.shop_name, &url))?,
+            Some(options) => Some(runtime.block_on(Tables::connect(options)).context("use the tables")?),
+        };
+        let people = match parts.people.as_ref().zip(tables.as_ref()) {
+            None => None,
+            Some((people, tables)) => {
+                runtime.block_on(people.open(tables, &parts.settings.shop_name, &url))?
+            }
         };
         let (service, threads) = open(parts, people.clone())?;
-        let options = ServerOptions { shop: Some(shop), people: people.clone(), ..options(&parts.settings) };
+        let service = match tables {
+            None => service,
+            Some(tables) => service.with_archive(Arc::new(TableArchive(tables))),
+        };
+        let together = |config| Arc::new(Together::new(Arc::new(CountedCompanions::new(config))));
+        let options = ServerOptions {
+            shop: Some(shop),
+            people: people.clone(),
+            together: parts.analytics.as_ref().map(together),
+            callback_secrets: parts.callback_secrets.clone(),
+            ..options(&parts.settings)
+        };
         let server = Server::over(listener, service.clone(), &options).map_err(in_words)?;
         let (end, ended) = oneshot::channel::<()>();
         // Told to end, or left by its owner: either way it ends.
@@ -167,7 +199,8 @@ impl Gateway {
         let door = service.door().status();
         if is_finished {
             if let Some(people) = &people {
-                let sent = async { tokio::time::timeout(LETTERS_TIMEOUT, people.accounts.letters_sent()).await };
+                let sent =
+                    async { tokio::time::timeout(LETTERS_TIMEOUT, people.accounts.letters_sent()).await };
                 if runtime.block_on(sent).is_err() {
                     warning("some letters were not sent; their readers can ask for others");
                 }
@@ -229,7 +262,8 @@ fn open(
     let (board, mut threads) = Board::open(&board, BoardLimits::default())?;
     threads.push(door_thread);
     let rooms = Arc::new(rooms(parts, &board, clock.clone())?);
-    let mut keepers: Vec<Arc<dyn Doorkeeper>> = vec![Arc::new(ProgramKeys::new(secret.clone(), clock.clone()))];
+    let mut keepers: Vec<Arc<dyn Doorkeeper>> =
+        vec![Arc::new(ProgramKeys::new(secret.clone(), clock.clone()))];
     if let Some(people) = people {
         keepers.push(Arc::new(people.accounts.clone()));
     }

@@ -10,7 +10,7 @@ use tables::{TableOptions, Tables};
 use testbed::DevStack;
 
 use crate::ExitCode;
-use crate::config::{ClickHouseAt, DynamoDb};
+use crate::config::{ClickHouseAt, ClickHouseSettings, DynamoDb};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::notes::note;
@@ -33,15 +33,7 @@ impl Analytics {
     pub fn open(context: &Context) -> Result<Self> {
         let settings = &context.settings.clickhouse;
         match &settings.at {
-            ClickHouseAt::Url(url) => {
-                let config = Config {
-                    user: settings.user.clone(),
-                    password: settings.password.clone(),
-                    compressed: url.starts_with("https://"),
-                    ..Config::new(url, &settings.database)
-                };
-                Ok(Self { config, _engine: None })
-            }
+            ClickHouseAt::Url(url) => Ok(Self { config: server(settings, url), _engine: None }),
             ClickHouseAt::Folder(folder) => Self::in_process(folder, &settings.database),
         }
     }
@@ -68,7 +60,25 @@ impl Analytics {
     }
 }
 
+fn server(settings: &ClickHouseSettings, url: &str) -> Config {
+    Config {
+        user: settings.user.clone(),
+        password: settings.password.clone(),
+        compressed: url.starts_with("https://"),
+        ..Config::new(url, &settings.database)
+    }
+}
+
 impl Context {
+    /// The ClickHouse server, if one is configured, and not an engine in the process that fills it.
+    pub fn clickhouse_server(&self) -> Option<Config> {
+        let settings = &self.settings.clickhouse;
+        match &settings.at {
+            ClickHouseAt::Url(url) => Some(server(settings, url)),
+            ClickHouseAt::Folder(_) => None,
+        }
+    }
+
     /// Which DynamoDB holds the tables.
     pub fn table_options(&self) -> Result<TableOptions> {
         let settings = &self.settings.tables;

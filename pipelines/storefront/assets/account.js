@@ -2,22 +2,13 @@
 
 import { ask } from "./api.js";
 import { one, say, working } from "./dom.js";
+import { form } from "./form.js";
 import { begin, forget, isSignedIn } from "./session.js";
 
 /** Where to go on: a path of this shop, never an address somebody put into a link. */
 function next() {
   const path = new URLSearchParams(location.search).get("next") || "/";
   return /^\/(?![\/\\])/.test(path) ? path : "/";
-}
-
-function form(id, work) {
-  const element = one(id);
-  const output = one("#answer");
-  element.addEventListener("submit", (event) => {
-    event.preventDefault();
-    const values = Object.fromEntries(new FormData(element));
-    working(one("button[type=submit]", element), output, () => work(values, output, element));
-  });
 }
 
 async function showMe() {

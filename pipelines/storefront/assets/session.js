@@ -22,7 +22,7 @@ export function forget() {
   document.dispatchEvent(new Event("session"));
 }
 
-/** Takes the answer to signing in or verifying. */
+/** Takes the answer to signing in. */
 export const begin = (answer) => keep(answer);
 
 // A refresh token is good for one use, and two uses look like a theft: the tabs of a browser take turns.

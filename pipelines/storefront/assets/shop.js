@@ -13,6 +13,7 @@ const PAGES = {
   wall: () => import("./wall.js"),
   account: () => import("./account.js"),
   verify: () => import("./verify.js"),
+  reset: () => import("./reset.js"),
   home: () => import("./home.js"),
 };
 

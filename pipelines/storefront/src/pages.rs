@@ -10,7 +10,7 @@ macro_rules! templates {
     ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../templates/", $name)))),*] };
 }
 
-const TEMPLATES: [(&str, &str); 12] = templates![
+const TEMPLATES: [(&str, &str); 13] = templates![
     "account.html",
     "base.html",
     "cart.html",
@@ -20,6 +20,7 @@ const TEMPLATES: [(&str, &str); 12] = templates![
     "orders.html",
     "parts.html",
     "problem.html",
+    "reset.html",
     "room.html",
     "verify.html",
     "wall.html",
@@ -96,6 +97,11 @@ impl Storefront {
     /// Where the link in the e-mail leads.
     pub fn verify(&self) -> Result<String, PageError> {
         self.render("verify.html", context! {})
+    }
+
+    /// Asking for a new password, and where the link in that e-mail leads.
+    pub fn reset(&self) -> Result<String, PageError> {
+        self.render("reset.html", context! {})
     }
 
     /// The waiting room of a sale.
@@ -197,6 +203,7 @@ mod tests {
             shop.cart(),
             shop.account(),
             shop.verify(),
+            shop.reset(),
             shop.room(NASTY),
             shop.wall(NASTY, &figures()),
             shop.problem(404, NASTY, NASTY),
@@ -212,7 +219,7 @@ mod tests {
     #[test]
     fn every_field_for_people_has_a_label() {
         let shop = Storefront::new("Shop").unwrap();
-        for page in [shop.account(), shop.item(&item()), shop.cart(), shop.home(&home())] {
+        for page in [shop.account(), shop.reset(), shop.item(&item()), shop.cart(), shop.home(&home())] {
             let page = page.unwrap();
             for field in page.split("<input id=\"").skip(1) {
                 let id = field.split('"').next().unwrap();

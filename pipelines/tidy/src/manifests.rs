@@ -29,7 +29,17 @@ const EDGES: &[(&str, &[&str])] = &[
     ("waiting-room", &["order-model", "order-codec", "order-log"]),
     (
         "ingest-gateway",
-        &["order-model", "order-codec", "order-log", "accounts", "catalogue", "storefront", "waiting-room"],
+        &[
+            "order-model",
+            "order-codec",
+            "order-log",
+            "accounts",
+            "catalogue",
+            "payment-worker",
+            "sink-push",
+            "storefront",
+            "waiting-room",
+        ],
     ),
     (
         "reconcile",

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use order_model::{CustomerId, Offset, OrderEventKind, Partition, Sequence};
+use order_model::{CustomerId, Event, Offset, OrderEventKind, Partition, RejectReason, Sequence, TimeMs};
 use sink::{Reached, Target};
-use sink_dynamodb::{DynamoDb, TABLES, Value, history, items_of, scan};
+use sink_dynamodb::{DynamoDb, StoredOrder, TABLES, Value, history, items_of, scan, stored_order};
 use tables::{Local, Tables};
 
-use crate::decisions::{batch, order};
+use crate::decisions::{batch, decision, order, order_event, time_of};
 use crate::proxy::{Fault, Proxy};
 use crate::stand_in::{StandIn, through};
 
@@ -150,6 +150,34 @@ async fn a_customer_sees_their_orders_newest_first() {
         );
         assert_eq!(history(&tables, CustomerId::from(3), 1).await.unwrap().len(), 1);
         assert!(history(&tables, CustomerId::from(9), 10).await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn an_order_is_read_back_as_it_was_decided() {
+    for stand_in in StandIn::BOTH {
+        let (tables, options) = stand_in.tables().await;
+        let mut target = DynamoDb::over(tables.clone(), &options);
+        for (number, kind) in (1..).zip([
+            OrderEventKind::Held,
+            OrderEventKind::Rejected,
+            OrderEventKind::Paid,
+            OrderEventKind::Expired,
+        ]) {
+            let mut event = order_event(1, number, kind, 0x70 + u128::from(number));
+            event.reason = (kind == OrderEventKind::Rejected).then_some(RejectReason::StockShort);
+            let decided = decision(1, number, Event::Order(event.clone()));
+            target.write(&[batch(&[decided])]).await.unwrap();
+            let stored = stored_order(&tables, event.order).await.unwrap().unwrap();
+            event.lines.iter_mut().for_each(|line| line.stock = None);
+            let (ledger, version) = (Partition(1), Sequence(number));
+            assert_eq!(
+                stored,
+                StoredOrder { ledger, version, time: TimeMs(time_of(number)), event },
+                "{stand_in:?}"
+            );
+        }
+        assert_eq!(stored_order(&tables, 9.into()).await.unwrap(), None);
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::feed::{EventId, OrderNews};
 use super::listings::{Listings, ReadAt};
 use super::orders::Orders;
-use super::walls::{WallNews, WallView, Walls};
+use super::walls::{SaleStanding, WallNews, WallView, Walls};
 use crate::limits::BoardLimits;
 
 pub(super) struct State {
@@ -96,6 +96,10 @@ impl State {
 
     pub(super) fn wall(&self, sale: &str) -> Option<WallView> {
         self.walls.view(sale, &self.listings)
+    }
+
+    pub(super) fn sales(&self, now: TimeMs, most: usize) -> Vec<SaleStanding> {
+        self.walls.standings(&self.listings, now, most)
     }
 
     pub(super) fn follow_sale(&mut self, sale: &str) -> Option<watch::Receiver<Arc<WallNews>>> {

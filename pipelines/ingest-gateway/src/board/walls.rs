@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use order_model::{OrderEvent, OrderEventKind, Sku};
+use order_model::{OrderEvent, OrderEventKind, Sku, TimeMs};
 use serde::Serialize;
 use tokio::sync::watch;
 use utoipa::ToSchema;
@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::feed::is_part;
 use super::listings::Listings;
 use crate::frame::frame;
-use crate::limits::WALL_LISTINGS_MAX;
+use crate::limits::{SALE_LISTINGS_LOOKED_AT_MAX, WALL_LISTINGS_MAX};
 use crate::views::StockView;
 
 /// The figures of a sale.
@@ -44,6 +44,27 @@ pub struct WallListing {
     pub sku: String,
     /// Its stock.
     pub stock: StockView,
+}
+
+/// How a sale stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SaleStanding {
+    /// Its name.
+    pub name: String,
+    /// As of its listings: that of the one which is furthest from its end.
+    pub state: &'static str,
+    /// When the first of them opens.
+    pub opens_at: TimeMs,
+}
+
+/// What people look for first.
+fn rank(state: &str) -> u8 {
+    match state {
+        "open" => 0,
+        "not_open" => 1,
+        "paused" => 2,
+        _ => 3,
+    }
 }
 
 /// The figures of a sale, ready to be sent.
@@ -98,6 +119,14 @@ impl Wall {
         }
     }
 
+    fn standing(&self, sale: &str, listings: &Listings, now: TimeMs) -> Option<SaleStanding> {
+        let looked_at = self.skus.iter().take(SALE_LISTINGS_LOOKED_AT_MAX);
+        let looked_at: Vec<_> = looked_at.filter_map(|sku| listings.find(sku)).collect();
+        let state = looked_at.iter().map(|listing| listing.state(now)).min_by_key(|state| rank(state))?;
+        let opens_at = looked_at.iter().map(|listing| listing.settings.opens_at).min()?;
+        Some(SaleStanding { name: sale.to_owned(), state, opens_at })
+    }
+
     fn tick(&mut self) {
         let (before, since) = self.second;
         let passed_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -141,6 +170,17 @@ impl Walls {
 
     pub(super) fn view(&self, sale: &str, listings: &Listings) -> Option<WallView> {
         self.0.get(sale).map(|wall| wall.view(sale, listings))
+    }
+
+    pub(super) fn standings(&self, listings: &Listings, now: TimeMs, most: usize) -> Vec<SaleStanding> {
+        let standing = |(name, wall): (&String, &Wall)| wall.standing(name, listings, now);
+        let mut sales: Vec<_> = self.0.iter().filter_map(standing).collect();
+        sales.sort_by(|a, b| {
+            let key = |sale: &SaleStanding| (rank(sale.state), sale.opens_at);
+            key(a).cmp(&key(b)).then_with(|| a.name.cmp(&b.name))
+        });
+        sales.truncate(most);
+        sales
     }
 
     pub(super) fn follow(

@@ -23,6 +23,7 @@ use crate::limits::{HttpLimits, TARGET_BYTES_MAX};
 use crate::people::People;
 use crate::service::{Refusal, Service};
 use crate::shop::Shop;
+use crate::together::Together;
 
 /// What the handlers share.
 pub(crate) struct Gate {
@@ -41,6 +42,10 @@ pub(crate) struct Gate {
     pub(crate) shop: Option<Arc<Shop>>,
     /// Accounts and carts, if there are any.
     pub(crate) people: Option<Arc<People>>,
+    /// What is bought together, if somebody counts that.
+    pub(crate) together: Option<Arc<Together>>,
+    /// What the payment provider signs its callbacks with.
+    pub(crate) callback_secrets: Vec<String>,
 }
 
 /// Whoever is at the other end of a connection; behind the PROXY protocol, whom it names.

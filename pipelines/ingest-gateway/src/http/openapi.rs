@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{admin, bodies, carts, listings, orders, people, products, rooms};
+use super::{admin, bodies, carts, listings, orders, payments, people, products, rooms, subscriptions};
 
 /// Every route stands here.
 #[derive(OpenApi)]
@@ -18,8 +18,9 @@ use super::{admin, bodies, carts, listings, orders, people, products, rooms};
         people::register, people::resend, people::verify, people::forgot, people::reset, people::log_in,
         people::refresh, people::log_out, people::me, people::change_password, people::erase,
         carts::show, carts::clear, carts::put_line, carts::remove_line, carts::check_out,
-        products::list, products::one,
+        products::list, products::one, products::together,
         rooms::enter, rooms::show, rooms::leave, rooms::events,
+        subscriptions::subscribe, subscriptions::unsubscribe, payments::callback,
         admin::apply_sale, admin::tell_listing, admin::tell_room, super::live, super::ready,
     ),
     components(schemas(bodies::RevealBody)),

@@ -209,9 +209,16 @@ pub(super) async fn show(
             Ok(json(StatusCode::OK, &view))
         }
         Err(refusal) => {
-            let (partition, offset) = gate.service.undecided(&who, order).ok_or(refusal)?;
-            let placed = Placed { order, partition, offset, answer: None };
-            Ok(json(StatusCode::OK, &OrderView::from(&placed)))
+            let view = match gate.service.undecided(&who, order) {
+                Some((partition, offset)) => {
+                    OrderView::from(&Placed { order, partition, offset, answer: None })
+                }
+                None if refusal == Refusal::OrderUnknown => {
+                    OrderView::of_archived(gate.service.archived(&who, order).await?)
+                }
+                None => return Err(refusal.into()),
+            };
+            Ok(json(StatusCode::OK, &view))
         }
     }
 }

@@ -20,7 +20,7 @@ use super::gate::Gate;
 use super::problem::Problem;
 use super::products::{Asked, asked};
 use super::request::Segment;
-use crate::board::{Listing, WallView};
+use crate::board::{Listing, SaleStanding, WallView};
 use crate::limits::{ORDER_UNITS_SHOWN_MAX, PRODUCTS_PER_PAGE, SALES_SHOWN_MAX};
 use crate::shop::{Shop, picture};
 use crate::views::StockView;
@@ -41,6 +41,7 @@ pub(super) fn routes() -> Router<Arc<Gate>> {
         .route("/cart", get(|gate: State<Arc<Gate>>| async move { show(&gate, Storefront::cart) }))
         .route("/account", get(|gate: State<Arc<Gate>>| async move { show(&gate, Storefront::account) }))
         .route("/verify", get(|gate: State<Arc<Gate>>| async move { show(&gate, Storefront::verify) }))
+        .route("/reset", get(|gate: State<Arc<Gate>>| async move { show(&gate, Storefront::reset) }))
         .route("/assets/{name}", get(file))
         .route("/images/{name}", get(image))
 }
@@ -122,21 +123,13 @@ fn filters(asked: &Asked, facets: &[catalogue::FacetCounts]) -> Vec<Filter> {
 }
 
 fn sales(gate: &Gate, now: TimeMs) -> Vec<Sale> {
-    let mut sales: Vec<Sale> = Vec::new();
-    for listing in gate.service.board().listings(None, None, SALES_SHOWN_MAX) {
-        let state = listing.state(now);
-        match sales.iter_mut().find(|sale| sale.name == listing.settings.sale) {
-            Some(sale) if state == "open" => sale.state = state,
-            Some(_) => {}
-            None => sales.push(Sale {
-                name: listing.settings.sale.clone(),
-                state,
-                opens_at: crate::views::time_text(listing.settings.opens_at),
-                has_room: gate.service.has_room(&listing.settings.sale),
-            }),
-        }
-    }
-    sales
+    let sale = |sale: SaleStanding| Sale {
+        state: sale.state,
+        opens_at: crate::views::time_text(sale.opens_at),
+        has_room: gate.service.has_room(&sale.name),
+        name: sale.name,
+    };
+    gate.service.board().sales(now, SALES_SHOWN_MAX).into_iter().map(sale).collect()
 }
 
 fn card(gate: &Gate, product: &Product, now: TimeMs) -> Card {

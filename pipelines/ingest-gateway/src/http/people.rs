@@ -132,7 +132,7 @@ pub(super) struct ProfileView {
     roles: Vec<&'static str>,
 }
 
-fn people(gate: &Gate) -> Result<&Arc<People>, Problem> {
+pub(super) fn people(gate: &Gate) -> Result<&Arc<People>, Problem> {
     let none = || Problem::new(StatusCode::NOT_FOUND, "no_such_resource", "there are no accounts here");
     gate.people.as_ref().ok_or_else(none)
 }

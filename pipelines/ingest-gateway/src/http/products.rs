@@ -20,6 +20,8 @@ use crate::limits::{PAGE_ITEMS_MAX, PRODUCTS_PER_PAGE, QUERY_BYTES_MAX};
 use crate::shop::picture;
 use crate::views::ListingView;
 
+const COUNTED: HeaderValue = HeaderValue::from_static("public, max-age=60");
+/// What changes with every order may be kept for a second.
 const SHARED: HeaderValue = HeaderValue::from_static("public, max-age=1");
 const PARAMETERS: [&str; 6] = ["q", "category", "brand", "tag", "page", "count"];
 
@@ -245,6 +247,47 @@ pub(super) async fn list(State(gate): State<Arc<Gate>>, uri: Uri) -> Result<Resp
     };
     let mut response = json(StatusCode::OK, &products);
     response.headers_mut().insert(CACHE_CONTROL, SHARED);
+    Ok(response)
+}
+
+/// A product that is bought together with another.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[schema(as = Companion)]
+pub(super) struct CompanionView {
+    /// What orders call it.
+    sku: String,
+    /// Its title.
+    title: String,
+}
+
+/// What is bought together with a product, most often first.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[schema(as = BoughtTogether)]
+pub(super) struct TogetherView {
+    products: Vec<CompanionView>,
+}
+
+/// Shows what is bought together with a product: nothing, where nobody has counted it.
+#[utoipa::path(get, path = "/v1/products/{sku}/bought-together", tag = "products",
+    params(("sku" = String, Path, description = "What orders call it.")),
+    responses(
+        (status = 200, description = "The products.", body = TogetherView),
+        (status = "default", description = "They cannot be shown.", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn together(
+    State(gate): State<Arc<Gate>>,
+    Segment(sku): Segment<Sku>,
+) -> Result<Response, Problem> {
+    let products = shop(&gate)?.products();
+    // Only what there is is counted: whoever makes names up costs nothing.
+    let skus = match &gate.together {
+        Some(together) if products.get(&sku).is_some() => together.of(sku).await,
+        _ => Arc::from([]),
+    };
+    let titles = skus.iter().filter_map(|sku| Some((sku, products.get(sku)?.product.title.clone())));
+    let products = titles.map(|(sku, title)| CompanionView { sku: sku.to_string(), title }).collect();
+    let mut response = json(StatusCode::OK, &TogetherView { products });
+    response.headers_mut().insert(CACHE_CONTROL, COUNTED);
     Ok(response)
 }
 

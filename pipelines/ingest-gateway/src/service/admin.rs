@@ -1,6 +1,8 @@
 //! Opening and changing listings.
 
-use order_model::{Command, CommandId, Currency, ListingChange, ListingCommand, ListingSettings, Seed, Sku};
+use order_model::{
+    Command, CommandId, Currency, ListingChange, ListingCommand, ListingSettings, Seed, Settle, Sku,
+};
 
 use super::Service;
 use super::place::is_key;
@@ -111,6 +113,11 @@ impl Service {
         let command = Command::Listing(ListingCommand { id, sku, change });
         let place = Some(written(self.door().submit(command).await)?);
         Ok(Written { sku, action, place })
+    }
+
+    /// Tells the log that money was taken; who says so has been checked.
+    pub async fn settle(&self, settle: Settle) -> Result<(u32, u64), Refusal> {
+        written(self.door().submit(Command::Settle(settle)).await)
     }
 
     /// The same key gives the same id, so that a repeat changes nothing.

@@ -91,6 +91,9 @@ pub enum Refusal {
     /// No such order, or none of theirs.
     #[error("there is no such order of yours that was decided and is remembered here")]
     OrderUnknown,
+    /// Where orders of the past are kept does not answer.
+    #[error("orders of the past cannot be looked up just now; ask again")]
+    ArchiveAway,
     /// No such listing.
     #[error("there is no such listing")]
     ListingUnknown,
@@ -157,6 +160,7 @@ impl Refusal {
             Self::OutcomeUnknown => "outcome_unknown",
             Self::Unwritable => "unwritable",
             Self::OrderUnknown => "no_such_order",
+            Self::ArchiveAway => "archive_away",
             Self::ListingUnknown => "no_such_listing",
             Self::SaleUnknown => "no_such_sale",
             Self::TooManyReaders => "too_many_readers",
@@ -187,7 +191,11 @@ impl Refusal {
             Self::CurrencyNeeded | Self::Invalid(_) => Code::Unprocessable,
             Self::KeyInvalid => Code::Malformed,
             Self::TooOften { .. } => Code::TooMany,
-            Self::Overloaded | Self::LogAway | Self::TooManyReaders | Self::RoomsBehind => Code::Unavailable,
+            Self::Overloaded
+            | Self::LogAway
+            | Self::TooManyReaders
+            | Self::RoomsBehind
+            | Self::ArchiveAway => Code::Unavailable,
             Self::OutcomeUnknown => Code::Unknown,
             Self::Unwritable => Code::Internal,
             Self::OrderUnknown
@@ -207,7 +215,8 @@ impl Refusal {
             | Self::LogAway
             | Self::OutcomeUnknown
             | Self::TooManyReaders
-            | Self::RoomsBehind => Some(RETRY_AFTER_SECONDS),
+            | Self::RoomsBehind
+            | Self::ArchiveAway => Some(RETRY_AFTER_SECONDS),
             _ => None,
         }
     }

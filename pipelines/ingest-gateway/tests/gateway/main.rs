@@ -3,6 +3,10 @@
 
 mod faults;
 mod orders;
+mod pages;
+mod past;
+mod payments;
+mod people;
 mod protection;
 mod rooms;
 mod sales;

@@ -6,13 +6,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use catalogue::{CatalogueFollower, CatalogueTopic, Change, Product, ProductCodec, ShelfLimits};
 use ingest_gateway::board::{Board, BoardParts};
 use ingest_gateway::door::{Door, DoorParts};
-use ingest_gateway::identity::{Identity, ProgramKeys, Roles, Secret};
+use ingest_gateway::identity::{Doorkeeper, Doorkeepers, Identity, ProgramKeys, Roles, Secret};
 use ingest_gateway::limits::{BoardLimits, DoorLimits, ServiceLimits};
 use ingest_gateway::rooms::{RoomParts, Rooms};
 use ingest_gateway::server::{Server, ServerOptions};
-use ingest_gateway::service::{Service, ServiceParts};
+use ingest_gateway::service::{Archive, Service, ServiceParts};
+use ingest_gateway::shop::{Images, Shop as Pages};
 use order_codec::{Codec, FileSchemas, KeyRing};
 use order_log::{
     AppendBatch, AppendError, Bounds, Log, LogAppender, LogError, LogReader, MemoryLog, ReadLimits, Ticket,
@@ -22,6 +24,7 @@ use order_model::{Command, CustomerId, TimeMs};
 use order_worker::{Stop, Summary, Topics, WorkerError, WorkerOptions, WorkerParts};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use storefront::Storefront;
 use tokio::sync::oneshot;
 use waiting_room::{PaceTarget, RoomCodec, RoomTopic};
 
@@ -52,6 +55,10 @@ pub(crate) struct Wishes {
     pub(crate) service: ServiceLimits,
     /// How people are let in from waiting rooms.
     pub(crate) pace: PaceTarget,
+    /// What knows orders of the past.
+    pub(crate) archive: Option<Arc<dyn Archive>>,
+    /// Pages with these products; of none, there are no pages.
+    pub(crate) products: Vec<Product>,
     /// Nobody decides until [`Shop::decide`].
     pub(crate) undecided: bool,
 }
@@ -144,7 +151,12 @@ impl Shop {
         let (tokens, target, clock) = (place_keys(), wishes.pace, Arc::new(now));
         let rooms = Rooms::open(RoomParts { topic, tokens, target, stagger: 0, clock }, &board).unwrap();
         let secret = Secret::from([5; 32]);
-        let doorkeeper = Arc::new(ProgramKeys::new(secret.clone(), Arc::new(now)));
+        let mut keepers: Vec<Arc<dyn Doorkeeper>> =
+            vec![Arc::new(ProgramKeys::new(secret.clone(), Arc::new(now)))];
+        if let Some(people) = &wishes.server.people {
+            keepers.push(Arc::new(people.accounts.clone()));
+        }
+        let doorkeeper = Arc::new(Doorkeepers(keepers));
         let parts = ServiceParts {
             door,
             board,
@@ -153,9 +165,16 @@ impl Shop {
             rooms: Some(Arc::new(rooms)),
             clock: Arc::new(now),
         };
-        let service = Service::new(parts, &wishes.service);
+        let mut service = Service::new(parts, &wishes.service);
+        if let Some(archive) = wishes.archive {
+            service = service.with_archive(archive);
+        }
+        let mut options = wishes.server;
+        if !wishes.products.is_empty() {
+            options.shop = Some(Arc::new(pages(&log, wishes.products)));
+        }
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = Server::bind(loopback, service.clone(), &wishes.server).await.unwrap();
+        let server = Server::bind(loopback, service.clone(), &options).await.unwrap();
         let address = server.address().unwrap();
         let (end, ended) = oneshot::channel::<()>();
         let served = tokio::spawn(server.serve(async move { drop(ended.await) }));
@@ -216,6 +235,21 @@ impl Shop {
             Some(key) => request.bearer_auth(key),
             None => request,
         }
+    }
+
+    /// A request with a body and whatever headers, without a key.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> Answer {
+        let mut request = self.request(method, path, None).header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Answer::of(request.body(body.to_string()).send().await.unwrap()).await
     }
 
     pub(crate) async fn get(&self, path: &str, key: Option<&str>) -> Answer {
@@ -283,6 +317,16 @@ impl Shop {
             .unwrap();
         is_finished
     }
+}
+
+/// Pages over products that are on the log.
+fn pages(log: &Faulty, products: Vec<Product>) -> Pages {
+    let codec = ProductCodec::new(Arc::new(FileSchemas::new().unwrap())).unwrap();
+    let topic = CatalogueTopic { log: Arc::new(log.clone()), name: "catalogue".into(), codec };
+    let changes: Vec<_> = products.into_iter().map(|product| Change::Put(Box::new(product))).collect();
+    topic.write(&changes).unwrap();
+    let catalogue = Arc::new(CatalogueFollower::start(topic, ShelfLimits::default()).unwrap());
+    Pages { pages: Storefront::new("Shop").unwrap(), catalogue, images: Images::Demo }
 }
 
 /// One order of one SKU.

@@ -4,16 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use accounts::{
-    AccountOptions, Accounts, Carts, EmailPostman, LetterBox, Postman, Stationery, TokenKeys,
-};
+use accounts::{AccountOptions, Accounts, Carts, EmailPostman, LetterBox, Postman, Stationery, TokenKeys};
 use anyhow::{Context as _, Result};
 use ingest_gateway::people::People;
+use sink_push::TableContacts;
 use sink_push::config::MailConfig;
-use tables::{TableOptions, Tables, TablesError, Verdict};
-use testbed::DevStack;
+use tables::{Tables, TablesError, Verdict};
 
-use crate::config::{AccountsWanted, DynamoDb, in_options};
+use crate::config::{AccountsWanted, in_options};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::notes::{note, warning};
@@ -33,8 +31,6 @@ pub enum Letters {
 /// What accounts are made from.
 #[derive(Clone, Debug)]
 pub struct PeopleParts {
-    /// Which tables.
-    pub tables: TableOptions,
     /// What signs tokens.
     pub keys: TokenKeys,
     /// How letters leave.
@@ -45,13 +41,17 @@ pub struct PeopleParts {
 
 impl PeopleParts {
     /// The parts as the configuration says; `None` where there are to be no accounts.
-    pub fn new(context: &Context) -> Result<Option<Self>> {
+    pub fn new(context: &Context, has_tables: bool) -> Result<Option<Self>> {
         let wanted = context.settings.gateway.accounts;
         let is_required = wanted == AccountsWanted::On;
         if wanted == AccountsWanted::Off {
             return Ok(None);
         }
-        if !is_required && !has_tables(context)? {
+        if !has_tables {
+            if is_required {
+                // It says what is missing.
+                context.table_options()?;
+            }
             note(
                 "no accounts of people: no DynamoDB is configured, and `dev up` has started none here; programs order with \
                  keys (pipeline gateway key)",
@@ -63,21 +63,23 @@ impl PeopleParts {
             (Some(mail), _) => Letters::Mail(mail.clone()),
             (None, Some(folder)) => Letters::Folder(folder.clone()),
             (None, None) => {
-                let text = "have accounts: letters would reach nobody, as push_smtp_host and push_outbox are empty";
+                let text =
+                    "have accounts: letters would reach nobody, as push_smtp_host and push_outbox are empty";
                 return Err(Failure::usage(text)
-                    .next("the same command with --set push_outbox=FOLDER, or with --set gateway_accounts=off")
+                    .next(
+                        "the same command with --set push_outbox=FOLDER, or with --set gateway_accounts=off",
+                    )
                     .into());
             }
         };
         let keys = TokenKeys::open(&context.token_keys_file())?;
-        Ok(Some(Self { tables: context.table_options()?, keys, letters, is_required }))
+        Ok(Some(Self { keys, letters, is_required }))
     }
 
     /// Opens accounts and carts for a gateway that people reach at `url`. Tables that are missing are an error only where
     /// accounts are required; tables that do not answer may come back. Call it on the gateway's runtime.
-    pub async fn open(&self, shop: &str, url: &str) -> Result<Option<Arc<People>>> {
+    pub async fn open(&self, tables: &Tables, shop: &str, url: &str) -> Result<Option<Arc<People>>> {
         let opening = "open the accounts of people";
-        let tables = Tables::connect(&self.tables).await.context(opening)?;
         match tables.check(&Accounts::TABLES).await {
             Ok(()) => {}
             Err(error @ TablesError::Flawed(_)) if !self.is_required => {
@@ -96,9 +98,11 @@ impl PeopleParts {
         let postman = self.postman(shop, url)?;
         let options = AccountOptions::default();
         let carts = Carts::over(tables.clone(), Arc::clone(&options.clock));
-        let accounts = Accounts::over(tables, self.keys.clone(), postman, options).await.context(opening)?;
+        let contacts = TableContacts::over(tables.clone());
+        let accounts = Accounts::over(tables.clone(), self.keys.clone(), postman, options).await;
+        let accounts = accounts.context(opening)?;
         tokio::spawn(renew(self.keys.clone()));
-        Ok(Some(Arc::new(People { accounts, carts })))
+        Ok(Some(Arc::new(People { accounts, carts, contacts })))
     }
 
     fn postman(&self, shop: &str, url: &str) -> Result<Arc<dyn Postman>> {
@@ -120,17 +124,6 @@ impl PeopleParts {
             }
         })
     }
-}
-
-/// Whether it is known where tables may be.
-fn has_tables(context: &Context) -> Result<bool> {
-    if context.settings.tables.dynamodb != DynamoDb::Dev {
-        return Ok(true);
-    }
-    let folder = &context.settings.dev_dir;
-    let stack =
-        DevStack::read(folder).with_context(|| format!("read the dev stack in {}", folder.display()))?;
-    Ok(stack.is_some_and(|stack| stack.dynamodb_url.is_some()))
 }
 
 /// Reads the keys again and again, as another process may have put a new one into their file.

@@ -1,0 +1,147 @@
+//! Routes about what people ask to be told: that a sale opens, that something is to be had again.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use order_model::Sku;
+use serde::Deserialize;
+use sink_push::ContactsError;
+use sink_push::contacts::{Interest, Subscriber};
+use utoipa::ToSchema;
+
+use super::gate::Gate;
+use super::json::{Object, Text, read};
+use super::people::people;
+use super::problem::Problem;
+use super::request::{parameter, query};
+use crate::identity::Identity;
+use crate::limits::ACCOUNT_BODY_BYTES_MAX;
+use crate::service::Refusal;
+
+const JSON: &str = "application/json";
+
+/// When somebody is to be told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(super) enum SubscriptionEvent {
+    /// The sale of the SKU opens.
+    Opens,
+    /// The SKU is to be had again.
+    BackInStock,
+}
+
+impl FromStr for SubscriptionEvent {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        match text {
+            "opens" => Ok(Self::Opens),
+            "back_in_stock" => Ok(Self::BackInStock),
+            _ => Err("the event is opens or back_in_stock"),
+        }
+    }
+}
+
+impl SubscriptionEvent {
+    fn interest(self, sku: Sku) -> Interest {
+        match self {
+            Self::Opens => Interest::Opening(sku),
+            Self::BackInStock => Interest::Stock(sku),
+        }
+    }
+}
+
+/// What somebody wants to be told.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SubscriptionRequest)]
+pub(super) struct SubscriptionBody {
+    /// About what.
+    #[schema(value_type = String)]
+    sku: Text<Sku>,
+    /// When.
+    #[schema(value_type = SubscriptionEvent)]
+    event: Text<SubscriptionEvent>,
+}
+
+fn away(error: &ContactsError) -> Problem {
+    tracing::warn!("{error}");
+    let detail = "what people are told cannot be changed just now; ask again";
+    Problem {
+        retry_after_seconds: Some(1),
+        ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, "accounts_away", detail)
+    }
+}
+
+/// Who asks: somebody who can be reached, and does not ask too often.
+fn reachable(gate: &Gate, headers: &HeaderMap) -> Result<Identity, Problem> {
+    let who = gate.identify(headers)?;
+    if !who.verified {
+        return Err(Refusal::NotVerified.into());
+    }
+    gate.service.pacing().customer(who.customer)?;
+    Ok(who)
+}
+
+/// Notes that the bearer wants to be told, by every way that reaches them and that they have not muted. Whoever asks again
+/// is told again.
+#[utoipa::path(post, path = "/v1/subscriptions", tag = "subscriptions", request_body = SubscriptionBody, responses(
+    (status = 204, description = "They will be told."),
+    (status = "default", description = "It is not noted.", body = Problem, content_type = "application/problem+json"),
+), security(("bearer" = [])))]
+pub(super) async fn subscribe(
+    State(gate): State<Arc<Gate>>,
+    request: Request,
+) -> Result<StatusCode, Problem> {
+    let who = reachable(&gate, request.headers())?;
+    let contacts = &people(&gate)?.contacts;
+    let (bytes, _) = gate.body(request, ACCOUNT_BODY_BYTES_MAX, &[JSON]).await?;
+    let SubscriptionBody { sku: Text(sku), event: Text(event) } = read::<Object<SubscriptionBody>>(&bytes)?.0;
+    let is_product = gate.shop.as_ref().is_some_and(|shop| shop.products().get(&sku).is_some());
+    if !is_product && gate.service.board().listing(&sku).is_none() {
+        return Err(Refusal::ListingUnknown.into());
+    }
+    let subscriber = Subscriber { customer: who.customer, since: gate.service.now() };
+    contacts.subscribe(&event.interest(sku), subscriber).await.map_err(|error| away(&error))?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A parameter that cannot be left out.
+fn needed<T: FromStr<Err: Display>>(
+    query: &BTreeMap<&'static str, String>,
+    name: &'static str,
+) -> Result<T, Problem> {
+    let missing = || Problem {
+        place: Some(name.into()),
+        ..Problem::bad_request("bad_query", format!("the parameter \"{name}\" is missing"))
+    };
+    parameter(query, name)?.ok_or_else(missing)
+}
+
+/// Notes that the bearer no longer wants to be told.
+#[utoipa::path(delete, path = "/v1/subscriptions", tag = "subscriptions",
+    params(
+        ("sku" = String, Query, description = "About what."),
+        ("event" = SubscriptionEvent, Query, description = "When."),
+    ),
+    responses(
+        (status = 204, description = "They will not be told."),
+        (status = "default", description = "It is not noted.", body = Problem, content_type = "application/problem+json"),
+    ), security(("bearer" = [])))]
+pub(super) async fn unsubscribe(
+    State(gate): State<Arc<Gate>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let who = reachable(&gate, &headers)?;
+    let contacts = &people(&gate)?.contacts;
+    let query = query(&uri, &["sku", "event"])?;
+    let (sku, event) = (needed::<Sku>(&query, "sku")?, needed::<SubscriptionEvent>(&query, "event")?);
+    let ended = contacts.unsubscribe(&event.interest(sku), who.customer).await;
+    ended.map_err(|error| away(&error))?;
+    Ok(StatusCode::NO_CONTENT)
+}

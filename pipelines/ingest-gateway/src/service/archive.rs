@@ -1,0 +1,56 @@
+//! Orders that the board has forgotten, or that the log no longer holds.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use order_model::{OrderEvent, OrderId, TimeMs};
+
+use super::Service;
+use super::refusal::Refusal;
+use crate::board::EventId;
+use crate::identity::Identity;
+use crate::limits::ARCHIVE_TIMEOUT;
+
+/// An order as a store has it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Archived {
+    /// The decision that left it so.
+    pub id: EventId,
+    /// When that was.
+    pub time: TimeMs,
+    /// What was decided. Its lines are without stock.
+    pub event: OrderEvent,
+}
+
+/// Why a store cannot say. Asking again may help.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("orders of the past: {0}")]
+pub struct ArchiveError(pub String);
+
+/// An answer on its way.
+pub type LookingUp<'a> = Pin<Box<dyn Future<Output = Result<Option<Archived>, ArchiveError>> + Send + 'a>>;
+
+/// Knows orders for longer than the board does.
+pub trait Archive: Send + Sync {
+    /// How an order stands; `None`: it knows none.
+    fn order(&self, order: OrderId) -> LookingUp<'_>;
+}
+
+impl Service {
+    /// An order of theirs that is not remembered here.
+    pub async fn archived(&self, who: &Identity, order: OrderId) -> Result<Archived, Refusal> {
+        let archive = self.archive.as_ref().ok_or(Refusal::OrderUnknown)?;
+        // Each of these asks a store, which costs money.
+        self.pacing().customer(who.customer)?;
+        let found = match tokio::time::timeout(ARCHIVE_TIMEOUT, archive.order(order)).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(error)) => {
+                tracing::warn!("{error}");
+                return Err(Refusal::ArchiveAway);
+            }
+            Err(_) => return Err(Refusal::ArchiveAway),
+        };
+        let is_theirs = |found: &Archived| who.roles.producer || found.event.customer == who.customer;
+        found.filter(is_theirs).ok_or(Refusal::OrderUnknown)
+    }
+}

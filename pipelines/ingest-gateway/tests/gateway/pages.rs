@@ -1,0 +1,98 @@
+//! Pages, and what stands on them beside the products.
+
+use std::sync::Arc;
+
+use catalogue::Product;
+use ingest_gateway::server::ServerOptions;
+use ingest_gateway::together::{Companions, Counting, Together};
+use order_model::Sku;
+use serde_json::json;
+
+use crate::shop::{Shop, Wishes, now};
+
+fn product(sku: &str, title: &str) -> Product {
+    Product::new(sku.parse().unwrap(), title)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_of_a_letter_and_of_the_sales_are_there() {
+    let products = vec![product("A", "Alpha <b>"), product("B", "Beta")];
+    let shop = Shop::open(Wishes { products, ..Wishes::default() }).await;
+    for (path, part) in
+        [("/reset", "id=\"reset-form\""), ("/verify", "id=\"verify\""), ("/account", "href=\"/reset\"")]
+    {
+        let page = shop.get(path, None).await;
+        assert_eq!((page.status.as_u16(), page.header("content-type")), (200, "text/html; charset=utf-8"));
+        assert!(page.text.contains(part), "{path}: {}", page.text);
+    }
+    let script = shop.get("/assets/reset.js", None).await;
+    assert_eq!(
+        (script.status.as_u16(), script.header("content-type")),
+        (200, "text/javascript; charset=utf-8")
+    );
+
+    let later = humantime(now().0 + 3_600_000);
+    shop.list(&[("A", 5)], &json!({})).await;
+    let opening = json!({"name": "monday", "currency": "EUR", "listings": [
+        {"sku": "B", "stock": 1, "prices": [{"unit_price": 500}], "opens_at": later},
+    ]});
+    let opened = shop.post("/v1/admin/sales", &shop.key(1, "admin"), &[], &opening).await;
+    assert_eq!(opened.status, 202, "{opened:?}");
+    shop.until("both sales are shown", async |shop| {
+        let text = shop.get("/", None).await.text;
+        let (friday, monday) = (text.find("<strong>friday"), text.find("<strong>monday"));
+        friday.is_some() && monday.is_some() && text.contains("Alpha &lt;b&gt;")
+    })
+    .await;
+    let text = shop.get("/", None).await.text;
+    let [friday, monday] = ["<strong>friday", "<strong>monday"].map(|part| text.find(part).unwrap());
+    assert!(friday < monday, "the one that is open comes first");
+    assert!(text.contains("<span class=\"tag open\">") && text.contains("<span class=\"tag not_open\">"));
+    assert!(shop.close().await);
+}
+
+fn humantime(ms: u64) -> String {
+    ingest_gateway::views::time_text(order_model::TimeMs(ms)).unwrap()
+}
+
+/// Knows what goes with A, and fails at all else.
+struct Counted;
+
+impl Companions for Counted {
+    fn of(&self, sku: Sku, most: usize) -> Counting<'_> {
+        Box::pin(async move {
+            let others = ["B", "GONE", "C"].map(|sku| sku.parse().unwrap());
+            if sku.as_str() == "A" {
+                Ok(others.into_iter().take(most).collect())
+            } else {
+                Err("away".to_owned())
+            }
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_bought_together_is_shown_and_absent_without_harm() {
+    let products = || vec![product("A", "Alpha"), product("B", "Beta"), product("C", "Gamma")];
+    let together = Some(Arc::new(Together::new(Arc::new(Counted))));
+    let server = ServerOptions { together, ..ServerOptions::default() };
+    let shop = Shop::open(Wishes { server, products: products(), ..Wishes::default() }).await;
+    shop.until("there are products", async |shop| shop.get("/v1/products/C", None).await.status == 200).await;
+    let answer = shop.get("/v1/products/A/bought-together", None).await;
+    assert_eq!(
+        answer.json(),
+        json!({"products": [{"sku": "B", "title": "Beta"}, {"sku": "C", "title": "Gamma"}]}),
+        "what is no longer in the catalogue is left out"
+    );
+    assert_eq!(answer.header("cache-control"), "public, max-age=60");
+    for sku in ["B", "NONE"] {
+        let answer = shop.get(&format!("/v1/products/{sku}/bought-together"), None).await;
+        assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({"products": []})), "{sku}");
+    }
+    assert!(shop.close().await);
+
+    let shop = Shop::open(Wishes { products: products(), ..Wishes::default() }).await;
+    let answer = shop.get("/v1/products/A/bought-together", None).await;
+    assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({"products": []})), "nobody counts");
+    assert!(shop.close().await);
+}

@@ -1,0 +1,89 @@
+//! Orders that the board has forgotten.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ingest_gateway::board::EventId;
+use ingest_gateway::limits::BoardLimits;
+use ingest_gateway::service::{Archive, ArchiveError, Archived, LookingUp};
+use order_model::{
+    Currency, CustomerId, DecidedLine, LineState, OrderEvent, OrderEventKind, OrderId, Partition, Sequence,
+    TimeMs,
+};
+use serde_json::json;
+
+use crate::shop::{Shop, Wishes, order};
+
+/// Has an order of customer 7 under every id.
+#[derive(Default)]
+struct Cellar {
+    is_away: AtomicBool,
+}
+
+impl Archive for Cellar {
+    fn order(&self, order: OrderId) -> LookingUp<'_> {
+        Box::pin(async move {
+            if self.is_away.load(Ordering::SeqCst) {
+                return Err(ArchiveError("away on purpose".to_owned()));
+            }
+            let line = DecidedLine {
+                sku: "A".parse().unwrap(),
+                quantity: 2,
+                state: LineState::Taken,
+                unit_price: 500,
+                stock: None,
+            };
+            let event = OrderEvent {
+                kind: OrderEventKind::Paid,
+                reason: None,
+                order,
+                customer: CustomerId::from(7),
+                currency: Currency::EUR,
+                total: 1_000,
+                tax: 160,
+                deadline: TimeMs(0),
+                payment: None,
+                lines: [line].into_iter().collect(),
+            };
+            let id = EventId { partition: Partition(1), sequence: Sequence(42) };
+            Ok(Some(Archived { id, time: TimeMs(1_700_000_000_000), event }))
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_is_forgotten_is_looked_up() {
+    let cellar = Arc::new(Cellar::default());
+    let board = BoardLimits { orders_max: 1, ..BoardLimits::default() };
+    let archive: Arc<dyn Archive> = Arc::<Cellar>::clone(&cellar);
+    let shop = Shop::open(Wishes { board, archive: Some(archive), ..Wishes::default() }).await;
+    shop.list(&[("A", 5)], &json!({})).await;
+    let key = shop.key(7, "");
+    let mut paths = Vec::new();
+    for _ in 0..2 {
+        let placed = shop.post("/v1/orders", &key, &[("prefer", "wait=10")], &order("A", 1)).await.json();
+        assert_eq!(placed["state"], "held");
+        paths.push(format!("/v1/orders/{}", placed["order_id"].as_str().unwrap()));
+    }
+    let newer = shop.get(&paths[1], Some(&key)).await.json();
+    assert_eq!((&newer["state"], newer["offset"].is_u64()), (&json!("held"), true), "remembered");
+    let older = shop.get(&paths[0], Some(&key)).await;
+    assert_eq!(older.status, 200, "{older:?}");
+    let older = older.json();
+    assert_eq!(
+        (&older["state"], &older["partition"], &older["decision"]),
+        (&json!("paid"), &json!(1), &json!("1-42"))
+    );
+    assert_eq!((&older["total"], &older["lines"][0]["sku"]), (&json!(1_000), &json!("A")));
+    assert!(older.get("offset").is_none(), "nobody knows it any more: {older}");
+
+    shop.get(&paths[0], Some(&shop.key(8, ""))).await.problem(404, "no_such_order");
+    assert_eq!(shop.get(&paths[0], Some(&shop.key(8, "producer"))).await.status, 200);
+    shop.get(&paths[1], Some(&shop.key(8, ""))).await.problem(404, "no_such_order");
+    cellar.is_away.store(true, Ordering::SeqCst);
+    let away = shop.get(&paths[0], Some(&key)).await;
+    away.problem(503, "archive_away");
+    assert_eq!(away.header("retry-after"), "1");
+    assert_eq!(shop.get(&paths[1], Some(&key)).await.status, 200);
+    assert!(shop.close().await);
+}
