@@ -190,7 +190,7 @@ async fn ended_orders_go_when_their_time_is_over() {
     tables.create(&TABLES).await.unwrap();
     let mut target = DynamoDb::over(tables.clone(), &options);
     let mut old = order(0, 1, OrderEventKind::Expired, 1);
-    old.time = order_model::TimeMs(1_600_000_000_000);
+    old.time = TimeMs(1_600_000_000_000);
     let mut held = order(0, 2, OrderEventKind::Held, 2);
     held.time = old.time;
     target.write(&[batch(&[old, held])]).await.unwrap();

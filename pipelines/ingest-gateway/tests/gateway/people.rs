@@ -231,14 +231,9 @@ async fn who_wants_to_be_told_is_noted_until_they_no_longer_do() {
         assert_eq!(delete("?sku=A&event=back_in_stock").await.status, 204);
     }
     assert_eq!((told(&stock).await.len(), told(&opening).await.len()), (0, 1));
-    for query in [
-        "",
-        "?sku=A",
-        "?event=opens",
-        "?sku=A&event=closes",
-        "?sku=&event=opens",
-        "?sku=A&event=opens&x=1",
-    ] {
+    for query in
+        ["", "?sku=A", "?event=opens", "?sku=A&event=closes", "?sku=&event=opens", "?sku=A&event=opens&x=1"]
+    {
         delete(query).await.problem(400, "bad_query");
     }
     for (body, status, name) in [
