@@ -154,5 +154,5 @@ fn the_description_is_the_committed_one() {
     );
     let description: Value = serde_json::from_str(&text).unwrap();
     assert!(description["openapi"].as_str().unwrap().starts_with("3.1"));
-    assert_eq!(description["paths"].as_object().unwrap().len(), 31);
+    assert_eq!(description["paths"].as_object().unwrap().len(), 34);
 }
