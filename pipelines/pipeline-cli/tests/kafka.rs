@@ -175,7 +175,8 @@ fn wrong_topic_settings_are_found() {
     let made = run(&["topic", "create", "--set", "retention=1h"]).expect(ExitCode::Ok).rows();
     run(&["topic", "check", "--set", "retention=1h"]).expect(ExitCode::Ok);
     let found = run(&["topic", "check"]).expect(ExitCode::CheckFailed).rows();
-    assert_eq!(found.len(), made.len());
+    let shortened = made.iter().filter(|row| row["topic"] != "short.rooms").count();
+    assert_eq!(found.len(), shortened, "rooms need all their records, whatever is configured");
     assert!(
         found.iter().all(|row| row["setting"] == "retention.ms" && row["found"] == "3600000"),
         "{found:?}"

@@ -81,7 +81,7 @@ impl State {
                 if let Some(sale) = &sale {
                     self.walls.count(sale, &news.event, is_answer);
                 }
-                answered = is_answer.then(|| Answered { customer: news.event.customer, sale });
+                answered = is_answer.then_some(Answered { customer: news.event.customer, sale });
                 self.orders.apply(news);
             }
             Event::Listing(event) => {

@@ -1,15 +1,20 @@
 //! Waiting rooms at the door: places, tokens, admission, and streams, at one gateway and at several.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use catalogue::{CatalogueFollower, CatalogueTopic, ProductCodec, ShelfLimits};
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use ingest_gateway::limits::ServiceLimits;
-use order_codec::KeyRing;
-use order_log::MemoryLog;
+use ingest_gateway::server::ServerOptions;
+use ingest_gateway::shop::{Images, Shop as ShopParts};
+use order_codec::{FileSchemas, KeyRing};
+use order_log::{Log as _, MemoryLog, TopicSpec};
 use order_model::{CustomerId, TimeMs};
 use reqwest::Method;
 use serde_json::{Value, json};
+use storefront::Storefront;
 use waiting_room::{PaceTarget, Report, RoomToken, prove};
 
 use crate::shop::{Answer, PATIENCE, Shop, Wishes, now, order, place_keys, room_codec};
@@ -317,6 +322,41 @@ async fn a_room_is_opened_once_and_says_why_not() {
     ask(&shop, Method::GET, &format!("/v1/rooms/{}", "x".repeat(65)), 10, None)
         .await
         .problem(400, "bad_path");
+    assert!(shop.close().await);
+}
+
+/// Pages and no products.
+fn pages() -> Wishes {
+    let log = MemoryLog::new(Arc::new(|| now().0));
+    let topic = TopicSpec {
+        name: "catalogue".to_owned(),
+        partitions: 1,
+        replication: 1,
+        retention_ms: 1_000_000,
+        record_bytes_max: order_log::limits::RECORD_BYTES_MAX,
+        is_compacted: true,
+    };
+    log.create_topics(&[topic]).unwrap();
+    let codec = ProductCodec::new(Arc::new(FileSchemas::new().unwrap())).unwrap();
+    let topic = CatalogueTopic { log: Arc::new(log), name: "catalogue".into(), codec };
+    let catalogue = Arc::new(CatalogueFollower::start(topic, ShelfLimits::default()).unwrap());
+    let shop = ShopParts { pages: Storefront::new("Shop").unwrap(), catalogue, images: Images::Demo };
+    Wishes { server: ServerOptions { shop: Some(Arc::new(shop)), ..ServerOptions::default() }, ..shut() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_lead_to_the_room_while_there_is_one() {
+    let shop = Shop::open(pages()).await;
+    let shows = async |path: &str, text: &str| shop.get(path, None).await.text.contains(text);
+    assert_eq!(shop.get("/rooms/friday", None).await.status, 404);
+    open(&shop, 600_000, &json!({"window_ms": 5_000})).await;
+    let link = "href=\"/rooms/friday\"";
+    assert!(shows("/", link).await && shows("/items/A", link).await);
+    assert!(shows("/rooms/friday", "data-sale=\"friday\"").await);
+    let close = "/v1/admin/rooms/friday:close";
+    assert_eq!(shop.post(close, &shop.key(1, "admin"), &[], &json!({})).await.status, 202);
+    assert!(!shows("/", link).await && !shows("/items/A", link).await);
+    assert_eq!(shop.get("/rooms/friday", None).await.status, 404);
     assert!(shop.close().await);
 }
 
