@@ -173,6 +173,11 @@ impl Rooms {
         }
     }
 
+    /// Whether any sale has a room that is not closed.
+    pub(crate) fn is_any_open(&self) -> bool {
+        self.follower.names().iter().any(|name| matches!(self.find(name.as_str()), Found::Open(_)))
+    }
+
     /// Reads a token; whose it is remains to be asked.
     pub(crate) fn read_token(&self, text: &str) -> Result<RoomToken, TokenError> {
         RoomToken::check(text, &self.tokens, self.now())

@@ -165,7 +165,13 @@ impl Service {
         let mut read = None;
         let mut passed: Vec<String> = Vec::new();
         for line in &place.lines {
-            let Some(listing) = self.board().listing(&line.sku) else { continue };
+            let Some(listing) = self.board().listing(&line.sku) else {
+                // It may be of a sale with a room, and not read yet.
+                if !self.board().is_ready() && rooms.is_any_open() {
+                    return Err(Refusal::RoomsBehind);
+                }
+                continue;
+            };
             let sale = &listing.settings.sale;
             if passed.contains(sale) {
                 continue;

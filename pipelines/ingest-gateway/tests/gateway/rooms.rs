@@ -308,6 +308,7 @@ async fn a_room_is_opened_once_and_says_why_not() {
     let problem = early.problem(409, "too_early");
     assert_eq!(problem["room_refusal_number"], 6);
     assert!(early.header("retry-after").parse::<u64>().unwrap() > 500);
+    shop.until("it is listed", async |shop| shop.get("/v1/listings/A", None).await.status == 200).await;
     buy(&shop, 10, None).await.problem(403, "place_needed");
     let stranger = shop.post(ROOM, &shop.key(10, "unverified"), &[], &json!({})).await;
     stranger.problem(403, "not_verified");
