@@ -34,6 +34,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 pub use openapi::openapi;
 pub use problem::Problem;
 
+use crate::grpc;
 use gate::{Gate, guard};
 
 /// All routes. Pages of other origins may call them from `origins`.
@@ -57,6 +58,7 @@ pub(crate) fn router(gate: Arc<Gate>, origins: &[HeaderValue]) -> Router {
         .route("/v1/payments/callback", post(payments::callback))
         .merge(people_routes())
         .merge(shop_routes(&gate))
+        .merge(grpc::routes(&gate))
         .route("/livez", get(live))
         .route("/readyz", get(ready))
         .route("/openapi.json", get(openapi::serve))

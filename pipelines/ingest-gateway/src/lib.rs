@@ -1,9 +1,9 @@
-//! The ingest gateway: people and programs place orders over HTTP and hear what became of them.
+//! The ingest gateway: people and programs place orders over HTTP and gRPC, and hear what became of them.
 //!
 //! ```text
-//!   HTTP ──▶ service ──commands──▶ door thread ──batches──▶ orders
-//!              ▲                      └── acknowledged: only then 202
-//!              └── board thread ◀── decisions
+//!   HTTP, gRPC ──▶ service ──commands──▶ door thread ──batches──▶ orders
+//!                    ▲                      └── acknowledged: only then 202
+//!                    └── board thread ◀── decisions
 //! ```
 //!
 //! Promised:
@@ -19,6 +19,7 @@
 pub mod board;
 pub mod door;
 mod frame;
+pub mod grpc;
 pub mod http;
 pub mod identity;
 pub mod limits;

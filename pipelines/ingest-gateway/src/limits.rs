@@ -208,6 +208,10 @@ pub const RECONNECT_MS: u64 = 1_000;
 pub(crate) const ROOM_CATCH_UP_MAX: Duration = Duration::from_secs(3);
 /// Time between two events of one place in a waiting room.
 pub(crate) const ROOM_EVENTS_EVERY: Duration = Duration::from_millis(500);
+/// Time between two looks at the health that somebody follows.
+pub(crate) const HEALTH_EVERY: Duration = Duration::from_millis(250);
+/// What is left of a call's deadline for its answer, when a decision is waited for.
+pub(crate) const GRPC_ANSWER_MARGIN: Duration = Duration::from_millis(50);
 /// Longest wait of the door for acknowledgements before it looks for new commands.
 pub(crate) const DOOR_POLL: Duration = Duration::from_millis(1);
 /// Time between two attempts to make an appender.

@@ -10,11 +10,13 @@ use utoipa::ToSchema;
 use crate::board::{Listing, OrderNews, Remembered};
 use crate::service::{Archived, Placed};
 
+/// The last millisecond that can be told: no formatter knows a year after 9999.
+pub(crate) const LAST_TIME_MS: u64 = 253_402_300_799_999;
+
 /// A time as text; `None` where there is none.
 pub fn time_text(time: TimeMs) -> Option<String> {
     let at = UNIX_EPOCH.checked_add(Duration::from_millis(time.0)).filter(|_| time.0 != 0);
-    // The formatter knows no year after 9999.
-    let last = UNIX_EPOCH.checked_add(Duration::from_secs(253_402_300_799));
+    let last = UNIX_EPOCH.checked_add(Duration::from_millis(LAST_TIME_MS));
     at.filter(|at: &SystemTime| last.is_some_and(|last| *at <= last))
         .map(|at| humantime::format_rfc3339_millis(at).to_string())
 }
@@ -317,7 +319,7 @@ impl From<&OrderNews> for OrderEventView {
 }
 
 /// The word for how an order stands after a decision.
-fn state_name(kind: OrderEventKind) -> &'static str {
+pub(crate) fn state_name(kind: OrderEventKind) -> &'static str {
     if kind == OrderEventKind::Extended { OrderEventKind::Held.name() } else { kind.name() }
 }
 

@@ -116,7 +116,7 @@ impl Cli {
             Command::Worker(args) => worker::run(&context, args),
             Command::Prove(args) => prove::run(&context, &args),
             Command::Sim(args) => sim::run(&context, &args),
-            Command::Bench(args) => bench::run(&context, &args),
+            Command::Bench(args) => bench::run(&context, args),
             Command::Topic(args) => topic::run(&context, args),
             Command::Sale(args) => sale::run(&context, args),
             Command::Catalogue(args) => catalogue::run(&context, args),

@@ -328,3 +328,38 @@ fn files_named(folder: &std::path::Path, name: &str) -> Vec<std::path::PathBuf> 
     }
     found
 }
+
+/// A run with tiny numbers: every part measures, and finds in the log what was acknowledged.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_bench_of_the_gateway_checks_its_own_results() {
+    let place = Place::new();
+    let sizes = ["--pairs", "2", "--orders", "200", "--batch", "20", "--clients", "4"];
+    let more =
+        ["--connections", "20", "--rate", "100", "--seconds", "1", "--streams", "20", "--changes", "3"];
+    let run = place.run(&[&["bench", "gateway", "-o", "json"], &sizes[..], &more[..]].concat());
+    let figures: Value = serde_json::from_str(&run.expect(ExitCode::Ok).stdout).unwrap();
+    let positive = |part: &str, name: &str| {
+        let value = figures[part][name].as_f64();
+        assert!(value.is_some_and(|value| value > 0.0), "{part}.{name}: {figures:#}");
+    };
+    for name in ["orders_per_second", "bare_per_second", "ratio_worst", "batch_gain_median", "cpu_us"] {
+        positive("requests", name);
+    }
+    // Two rounds of 200 by one and by batches, and a warm-up of 50 of each.
+    for (part, acknowledged) in [("requests", 900), ("connections", 100), ("streams", 3)] {
+        for name in ["acknowledged", "in_log", "decided"] {
+            assert_eq!(figures[part][name], acknowledged, "{part}.{name}: {figures:#}");
+        }
+    }
+    assert_eq!(
+        (&figures["connections"]["connections"], &figures["connections"]["errors"]),
+        (&20.into(), &0.into())
+    );
+    assert_eq!((&figures["streams"]["streams"], &figures["streams"]["missed"]), (&20.into(), &0.into()));
+    positive("connections", "p99_ms");
+    positive("streams", "all_max_ms");
+
+    let few = place.run(&["bench", "gateway", "--only", "connections", "--connections", "0"]);
+    few.expect(ExitCode::Usage).says("connections: 0 is not from 1 to");
+}

@@ -89,6 +89,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "order-bench",
             "sink-bench",
             "accounts",
+            "gateway-bench",
             "bench",
             "catalogue",
             "clickhouse-embedded",
@@ -121,6 +122,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "sink-bench",
         &["order-model", "order-codec", "sink", "sink-dynamodb", "sink-clickhouse", "sink-push", "tables"],
     ),
+    ("gateway-bench", &["order-model", "order-codec", "order-log", "order-worker", "ingest-gateway"]),
     ("bench", &["order-model", "order-core", "order-codec", "order-log", "order-traffic"]),
 ];
 

@@ -18,6 +18,7 @@ use ipnet::IpNet;
 use tokio::sync::{Semaphore, watch};
 
 use super::problem::Problem;
+use crate::grpc::{HEALTH_PATH, is_grpc, spoken};
 use crate::identity::Identity;
 use crate::limits::{HttpLimits, TARGET_BYTES_MAX};
 use crate::people::People;
@@ -153,7 +154,8 @@ fn is_too_large(error: &axum::Error) -> bool {
 
 /// Lets a request pass, or turns it away before anything is done for it.
 pub(super) async fn guard(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
-    let is_probe = matches!(request.uri().path(), "/livez" | "/readyz");
+    let is_probe = matches!(request.uri().path(), "/livez" | "/readyz" | HEALTH_PATH);
+    let speaks_grpc = is_grpc(request.headers());
     let mut response = if is_probe {
         next.run(request).await
     } else {
@@ -162,6 +164,9 @@ pub(super) async fn guard(State(gate): State<Arc<Gate>>, request: Request, next:
             Err(problem) => problem.into_response(),
         }
     };
+    if speaks_grpc {
+        return spoken(response);
+    }
     dress(&gate, response.headers_mut());
     response
 }

@@ -114,26 +114,12 @@ pub(super) async fn place_all(State(gate): State<Arc<Gate>>, request: Request) -
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "batch_too_large", detail));
     }
     let key = idempotency_key(&headers)?;
-    let (mut good, mut bad) = (Vec::with_capacity(asks.len()), Vec::with_capacity(asks.len()));
-    for ask in asks {
-        match ask {
-            Ok(ask) => {
-                good.push(ask);
-                bad.push(None);
-            }
-            Err(problem) => bad.push(Some(problem)),
-        }
-    }
-    let mut placed = gate.service.place_all(&who, good, key).await.into_iter();
-    let item = |bad: Option<Box<Problem>>| match bad {
-        Some(problem) => BatchItem::Problem(problem),
-        None => match placed.next() {
-            Some(Ok(placed)) => BatchItem::Order(Box::new(OrderView::from(&placed))),
-            Some(Err(refusal)) => BatchItem::Problem(Box::new(refusal.into())),
-            None => BatchItem::Problem(Box::new(Refusal::OutcomeUnknown.into())),
-        },
+    let placed = gate.service.place_all(&who, asks, key).await;
+    let item = |placed: Result<Placed, Box<Problem>>| match placed {
+        Ok(placed) => BatchItem::Order(Box::new(OrderView::from(&placed))),
+        Err(problem) => BatchItem::Problem(problem),
     };
-    let results: Vec<BatchItem> = bad.into_iter().map(item).collect();
+    let results: Vec<BatchItem> = placed.into_iter().map(item).collect();
     Ok(if is_lines { lines(&results) } else { json(StatusCode::OK, &BatchView { results }) })
 }
 

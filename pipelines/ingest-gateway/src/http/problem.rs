@@ -73,6 +73,11 @@ impl Problem {
         }
     }
 
+    /// The stable name.
+    pub fn name(&self) -> &str {
+        self.kind.strip_prefix("/problems/").unwrap_or(&self.kind)
+    }
+
     /// A malformed request.
     pub(super) fn bad_request(name: &str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, name, detail)
@@ -106,6 +111,12 @@ impl From<Refusal> for Problem {
     }
 }
 
+impl From<Refusal> for Box<Problem> {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(refusal.into())
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = serde_json::to_vec(&self).unwrap_or_default();
@@ -119,6 +130,8 @@ impl IntoResponse for Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        // A call over gRPC says it in its own way.
+        response.extensions_mut().insert(self);
         response
     }
 }

@@ -97,17 +97,21 @@ impl Service {
         Ok(placed)
     }
 
-    /// Places several orders at once; answers in their order.
-    pub async fn place_all(
+    /// Places several orders at once, those that could be read; answers in their order. One that could not be read has its
+    /// place in the batch all the same, so that the others keep their names when it is mended.
+    pub async fn place_all<E: From<Refusal>>(
         &self,
         who: &Identity,
-        asks: Vec<PlaceAsk>,
+        asks: Vec<Result<PlaceAsk, E>>,
         idempotency_key: Option<&str>,
-    ) -> Vec<Result<Placed, Refusal>> {
+    ) -> Vec<Result<Placed, E>> {
         let mut answers = Vec::with_capacity(asks.len());
         let mut commands = Vec::with_capacity(asks.len());
         for (index, ask) in (0..).zip(asks) {
-            let checked = self.check_one(who, ask, idempotency_key, index).await;
+            let checked = match ask {
+                Ok(ask) => self.check_one(who, ask, idempotency_key, index).await.map_err(E::from),
+                Err(error) => Err(error),
+            };
             answers.push(checked.map(|checked| match checked {
                 Ok(place) => {
                     let order = place.order;
@@ -126,8 +130,8 @@ impl Service {
                 continue;
             }
             let Some((order, outcome)) = outcomes.next() else { continue };
-            *answer =
-                written(outcome).map(|(partition, offset)| Placed { order, partition, offset, answer: None });
+            let written = written(outcome).map_err(E::from);
+            *answer = written.map(|(partition, offset)| Placed { order, partition, offset, answer: None });
         }
         answers
     }

@@ -1,7 +1,9 @@
 //! The gateway over a log in memory, with a real listener.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
+mod calls;
 mod faults;
+mod grpc;
 mod orders;
 mod pages;
 mod past;

@@ -1,5 +1,9 @@
 //! `pipeline bench`: the figures, each from a run that checks its own results.
 
+mod gateway;
+
+use std::path::PathBuf;
+
 use anyhow::{Context as _, Result};
 use bench::core::{CoreFigures, CoreOptions};
 use clap::{Subcommand, ValueEnum};
@@ -68,6 +72,17 @@ enum What {
         #[arg(long)]
         embedded: bool,
     },
+    /// Orders through the gateway: a second, over many open connections, and what many streams show. The server is a process
+    /// of its own
+    Gateway(gateway::Args),
+    /// The server of `bench gateway`
+    #[command(hide = true)]
+    GatewayServer {
+        /// What it is
+        kind: gateway::ServerKind,
+        /// The folder of its log
+        folder: PathBuf,
+    },
     /// Decisions into ClickHouse, into DynamoDB and to people. Starts all three in this process
     Sinks {
         /// One of them
@@ -90,8 +105,10 @@ enum SinkName {
 }
 
 /// Runs `pipeline bench`.
-pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
+pub fn run(context: &Context, args: Args) -> Result<ExitCode> {
     match args.what {
+        What::Gateway(args) => gateway::run(context, &args)?,
+        What::GatewayServer { kind, folder } => gateway_bench::server::serve(kind.into(), &folder)?,
         What::Core { listings, live_orders, orders } => {
             let options = CoreOptions { listings, live_orders, orders, ..CoreOptions::default() };
             let figures = bench::core::run(options).context("measure the core")?;
