@@ -12,7 +12,7 @@ use crate::access::{AccessError, Identity};
 use crate::account::{Account, AccountTable};
 use crate::attempts::{Attempts, Counter, Who};
 use crate::email::EmailAddress;
-use crate::error::{RolesError, Trouble};
+use crate::error::Trouble;
 use crate::keys::TokenKeys;
 use crate::letter::{Mailroom, Postman};
 use crate::limits::{HASHES_AT_ONCE_DEFAULT, LOCALE_BYTES_MAX};
@@ -80,6 +80,19 @@ pub struct Profile {
     pub locale: String,
     /// Since when.
     pub created_at: TimeMs,
+}
+
+impl From<Account> for Profile {
+    fn from(account: Account) -> Self {
+        Self {
+            customer: account.customer,
+            verified: account.verified_at.is_some(),
+            address: account.address,
+            roles: account.roles,
+            locale: account.locale,
+            created_at: account.created_at,
+        }
+    }
 }
 
 /// Accounts. Keeps nothing but its connections: any number may run over the same tables. Cheap to clone.
@@ -163,25 +176,7 @@ impl Accounts {
     /// What somebody may know about their own account; `None`: it is gone.
     pub async fn profile(&self, customer: CustomerId) -> Result<Option<Profile>, Trouble> {
         let account = self.inner.accounts.find(customer).await?.filter(|account| !account.is_erasing);
-        Ok(account.map(|account| Profile {
-            customer,
-            verified: account.verified_at.is_some(),
-            address: account.address,
-            roles: account.roles,
-            locale: account.locale,
-            created_at: account.created_at,
-        }))
-    }
-
-    /// Whose account an address has: for whoever runs the shop, never for an answer to somebody else.
-    pub async fn customer_of(&self, address: &EmailAddress) -> Result<Option<CustomerId>, Trouble> {
-        Ok(self.look_up(address).await?.account.map(|account| account.customer))
-    }
-
-    /// Gives somebody these roles and no others. They count from the next refresh on.
-    pub async fn set_roles(&self, customer: CustomerId, roles: Roles) -> Result<(), RolesError> {
-        let is_done = self.inner.accounts.set_roles(customer, roles).await?;
-        if is_done { Ok(()) } else { Err(RolesError::NoAccount) }
+        Ok(account.map(Profile::from))
     }
 
     /// Waits until every letter has left or was given up: before a gateway ends.

@@ -2,6 +2,7 @@
 //!
 //! - [`Accounts`]: registering, verifying an address, logging in, staying so, and deleting everything.
 //! - [`TokenKeys`]: what signs tokens. [`Accounts::check_access`] asks nobody: ordering goes on while DynamoDB is away.
+//! - [`Directory`]: accounts as whoever runs the shop looks at them, and roles.
 //! - [`Carts`]: what somebody has chosen, and the order it becomes.
 //! - [`Postman`]: the way letters leave: [`EmailPostman`] by the shop's mail server, [`LetterBox`] for `demo`.
 //!
@@ -23,6 +24,7 @@ mod accounts;
 mod attempts;
 mod cart;
 mod carts;
+mod directory;
 mod email;
 mod error;
 mod hidden;
@@ -43,6 +45,7 @@ pub use access::{AccessError, Identity};
 pub use accounts::{AccountOptions, Accounts, OpenError, Profile, Registration, Session, Verified};
 pub use cart::{Cart, CartLine, Checkout, LineError};
 pub use carts::{CartError, Carts};
+pub use directory::Directory;
 pub use email::{EmailAddress, EmailAddressError};
 pub use error::{
     ChangePasswordError, EraseError, LogInError, RefreshError, RegisterError, ResetError, RolesError,

@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::ExitCode;
 use crate::commands::{
-    analytics, bench, catalogue, completions, config, customer, demo, dev, gateway, keys, listing, log,
-    notices, order, payment, prove, query, reconcile, sale, sim, sink, table, topic, worker,
+    account, analytics, bench, catalogue, completions, config, customer, demo, dev, gateway, keys, listing,
+    log, notices, order, payment, prove, query, reconcile, sale, sim, sink, table, topic, worker,
 };
 use crate::config::{ConfigError, DEFAULT_FILE, ENV_FILE, Flag, Settings, load};
 use crate::context::Context;
@@ -75,6 +75,8 @@ pub enum Command {
     Catalogue(catalogue::Args),
     /// Restock, pause and resume a listing
     Listing(listing::Args),
+    /// Look at an account, and say what somebody may do
+    Account(account::Args),
     /// Block and unblock a customer
     Customer(customer::Args),
     /// Place, cancel and look at an order
@@ -121,6 +123,7 @@ impl Cli {
             Command::Sale(args) => sale::run(&context, args),
             Command::Catalogue(args) => catalogue::run(&context, args),
             Command::Listing(args) => listing::run(&context, args),
+            Command::Account(args) => account::run(&context, args),
             Command::Customer(args) => customer::run(&context, args),
             Command::Order(args) => order::run(&context, args),
             Command::Log(args) => log::run(&context, args),

@@ -111,7 +111,7 @@ impl GatewayParts {
 pub struct Gateway {
     service: Service,
     address: SocketAddr,
-    url: String,
+    origin: String,
     people: Option<Arc<People>>,
     end: oneshot::Sender<()>,
     served: JoinHandle<bool>,
@@ -139,7 +139,9 @@ impl Gateway {
         let inside = runtime.enter();
         let listener = listen(parts.settings.listen).map_err(in_words)?;
         let address = listener.local_addr().context("learn where it listens")?;
-        let url = url(&parts.settings, address);
+        let scheme = if parts.settings.tls.is_some() { "https" } else { "http" };
+        let origin = format!("{scheme}://{address}");
+        let url = parts.settings.url.as_ref().unwrap_or(&origin);
         let tables = match &parts.tables {
             None => None,
             Some(options) => Some(runtime.block_on(Tables::connect(options)).context("use the tables")?),
@@ -147,7 +149,7 @@ impl Gateway {
         let people = match parts.people.as_ref().zip(tables.as_ref()) {
             None => None,
             Some((people, tables)) => {
-                runtime.block_on(people.open(tables, &parts.settings.shop_name, &url))?
+                runtime.block_on(people.open(tables, &parts.settings.shop_name, url))?
             }
         };
         let (service, threads) = open(parts, people.clone())?;
@@ -168,12 +170,12 @@ impl Gateway {
         // Told to end, or left by its owner: either way it ends.
         let served = tokio::spawn(server.serve(async move { drop(ended.await) }));
         drop(inside);
-        Ok(Self { service, address, url, people, end, served, threads, runtime })
+        Ok(Self { service, address, origin, people, end, served, threads, runtime })
     }
 
-    /// Where people reach it.
-    pub fn url(&self) -> &str {
-        &self.url
+    /// Where it answers, as `http://127.0.0.1:8080`.
+    pub fn origin(&self) -> &str {
+        &self.origin
     }
 
     /// Where it listens.
@@ -230,12 +232,6 @@ fn in_words(error: ServerError) -> Failure {
         ServerError::Listen { .. } => failure.next("the same command with --set gateway_listen=127.0.0.1:0"),
         ServerError::Tls(_) => failure,
     }
-}
-
-/// Where people reach it.
-fn url(settings: &GatewaySettings, address: SocketAddr) -> String {
-    let scheme = if settings.tls.is_some() { "https" } else { "http" };
-    settings.url.clone().unwrap_or_else(|| format!("{scheme}://{address}"))
 }
 
 /// A service with the threads behind it, before anybody can reach it.

@@ -55,7 +55,7 @@ async fn nothing_is_left(rig: Rig) {
     assert_eq!(rig.accounts.refresh(&session.refresh).await, Err(RefreshError::Ended));
     assert_eq!(rig.log_in("anna@example.org", "pass word 1").await, Err(LogInError::Wrong));
     assert_eq!(rig.accounts.profile(anna).await, Ok(None));
-    assert_eq!(rig.accounts.customer_of(&mail("anna@example.org")).await, Ok(None));
+    assert_eq!(rig.directory().await.customer_of(&mail("anna@example.org")).await, Ok(None));
 
     // The other customer is as before.
     rig.accounts.refresh(&other.refresh).await.unwrap();
@@ -120,7 +120,7 @@ async fn whoever_races_a_deletion_leaves_nothing(rig: Rig) {
     for _ in 0..4 {
         rig.register("anna@example.org", "pass word 1").await;
         let link = rig.link("anna@example.org").await;
-        let customer = rig.accounts.customer_of(&mail("anna@example.org")).await.unwrap().unwrap();
+        let customer = rig.directory().await.customer_of(&mail("anna@example.org")).await.unwrap().unwrap();
         let racers = [rig.clone(), rig.another().await];
         let log_in = {
             let rig = racers[1].clone();

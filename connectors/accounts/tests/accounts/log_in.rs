@@ -214,14 +214,14 @@ async fn roles_count_from_the_next_refresh_on(rig: Rig) {
     let session = rig.log_in("anna@example.org", "pass word 1").await.unwrap();
     assert_eq!(session.identity.roles, Roles::SHOPPER);
     let roles = Roles::SHOPPER.with(Role::Admin);
-    assert_eq!(rig.accounts.customer_of(&mail("Anna@example.org")).await, Ok(Some(customer)));
-    rig.accounts.set_roles(customer, roles).await.unwrap();
+    assert_eq!(rig.directory().await.customer_of(&mail("Anna@example.org")).await, Ok(Some(customer)));
+    rig.directory().await.set_roles(customer, roles).await.unwrap();
     assert_eq!(rig.accounts.check_access(session.access.expose()).unwrap().roles, Roles::SHOPPER);
     let session = rig.accounts.refresh(&session.refresh).await.unwrap();
     assert_eq!(rig.accounts.check_access(session.access.expose()).unwrap().roles, roles);
-    rig.accounts.set_roles(customer, Roles::SHOPPER).await.unwrap();
+    rig.directory().await.set_roles(customer, Roles::SHOPPER).await.unwrap();
     assert_eq!(rig.accounts.refresh(&session.refresh).await.unwrap().identity.roles, Roles::SHOPPER);
-    let nobody = rig.accounts.set_roles(CustomerId::from(1), roles).await;
+    let nobody = rig.directory().await.set_roles(CustomerId::from(1), roles).await;
     assert_eq!(nobody, Err(RolesError::NoAccount));
 }
 

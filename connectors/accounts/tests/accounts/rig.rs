@@ -79,6 +79,11 @@ impl Rig {
         self.time.fetch_add(ms, Ordering::Relaxed);
     }
 
+    /// The accounts as whoever runs the shop looks at them.
+    pub(crate) async fn directory(&self) -> Directory {
+        Directory::open(self.tables.clone()).await.unwrap()
+    }
+
     pub(crate) async fn register(&self, address: &str, password: &str) {
         let registration = Registration::new(mail(address), password, "en").unwrap();
         self.accounts.register(registration, HOME).await.unwrap();

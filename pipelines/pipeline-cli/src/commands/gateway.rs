@@ -119,7 +119,7 @@ fn serve(context: &Context, listen: Option<SocketAddr>) -> Result<ExitCode> {
     let stop = Stop::new();
     ask_on_signals(&stop).context("listen for signals")?;
     let gateway = Gateway::start(&parts).context("start the gateway")?;
-    note(format!("taking orders at {}; end with Ctrl-C or SIGTERM", gateway.url()));
+    note(format!("taking orders at {}; end with Ctrl-C or SIGTERM", gateway.origin()));
     while stop.level() == StopLevel::Run {
         std::thread::sleep(LOOK);
     }

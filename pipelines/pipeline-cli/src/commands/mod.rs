@@ -1,6 +1,7 @@
 //! The commands: one file a noun, each with its `Args` and its `run`. A new noun is a file here and a member of
 //! [`crate::cli::Command`].
 
+pub mod account;
 pub mod analytics;
 pub mod bench;
 pub mod catalogue;
