@@ -27,7 +27,7 @@ pub use feed::{EventId, Followed, OrderNews};
 pub use gauge::Pace;
 pub use listings::{Listing, ListingNews, ReadAt};
 pub use orders::Remembered;
-pub use walls::{SaleStanding, WallListing, WallNews, WallView};
+pub use walls::{ProofView, SaleStanding, WallListing, WallNews, WallView};
 
 use crate::limits::BoardLimits;
 use gauge::Gauge;
@@ -150,6 +150,11 @@ impl Board {
     /// The figures of a sale as they are.
     pub fn sale(&self, sale: &str) -> Option<WallView> {
         self.0.state().wall(sale)
+    }
+
+    /// Puts what the proof of a sale says on its wall.
+    pub fn show_proof(&self, sale: &str, proof: ProofView) {
+        self.0.state().show_proof(sale, proof);
     }
 
     /// The sales there are: those that are open first, then those that will be.

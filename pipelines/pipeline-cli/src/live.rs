@@ -26,15 +26,20 @@ const LISTINGS_SHOWN_MAX: u16 = 21;
 /// Cells of a stock bar.
 const BAR_CELLS: u64 = 30;
 
-/// Draws the board on standard error until `done`.
-pub fn watch(board: &Board, orders: u64, done: impl Fn() -> bool) {
-    if let Err(error) = draw_until(board, orders, done) {
+/// Draws the board on standard error until `done`; `shop` is where people reach it.
+pub fn watch(board: &Board, orders: u64, shop: Option<&str>, done: impl Fn() -> bool) {
+    if let Err(error) = draw_until(board, orders, shop, done) {
         // The sale goes on; only the view is gone.
         warning(format!("no live view: {error}"));
     }
 }
 
-fn draw_until(board: &Board, orders: u64, done: impl Fn() -> bool) -> std::io::Result<()> {
+fn draw_until(
+    board: &Board,
+    orders: u64,
+    shop: Option<&str>,
+    done: impl Fn() -> bool,
+) -> std::io::Result<()> {
     let viewport = Viewport::Inline(LISTINGS_SHOWN_MAX + FRAME_LINES);
     let backend = CrosstermBackend::new(std::io::stderr());
     let mut terminal = Terminal::with_options(backend, TerminalOptions { viewport })?;
@@ -47,7 +52,7 @@ fn draw_until(board: &Board, orders: u64, done: impl Fn() -> bool) -> std::io::R
             history.pop_front();
         }
         let rate = rate(&history);
-        terminal.draw(|frame| draw(frame, &now, orders, rate))?;
+        terminal.draw(|frame| draw(frame, &now, orders, rate, shop))?;
         if is_done {
             // What is printed next belongs below the view.
             let below = terminal.get_frame().area().bottom().saturating_sub(1);
@@ -65,19 +70,26 @@ fn rate(history: &VecDeque<(Instant, u64)>) -> u64 {
     last.1.saturating_sub(first.1).saturating_mul(1_000) / millis
 }
 
-fn draw(frame: &mut Frame<'_>, now: &Snapshot, orders: u64, rate: u64) {
+fn draw(frame: &mut Frame<'_>, now: &Snapshot, orders: u64, rate: u64, shop: Option<&str>) {
     let areas = Layout::vertical([
         Constraint::Length(3),
         Constraint::Length(LISTINGS_SHOWN_MAX + 1),
         Constraint::Length(4),
     ]);
     let [progress, stock, counts] = areas.areas(frame.area());
-    draw_progress(frame, progress, now, orders, rate);
+    draw_progress(frame, progress, now, orders, rate, shop);
     draw_stock(frame, stock, now);
     draw_counts(frame, counts, now);
 }
 
-fn draw_progress(frame: &mut Frame<'_>, area: Rect, now: &Snapshot, orders: u64, rate: u64) {
+fn draw_progress(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    now: &Snapshot,
+    orders: u64,
+    rate: u64,
+    shop: Option<&str>,
+) {
     let phase = match now.phase {
         Phase::Opening => "opening the listings",
         Phase::Selling => "selling",
@@ -90,8 +102,10 @@ fn draw_progress(frame: &mut Frame<'_>, area: Rect, now: &Snapshot, orders: u64,
         _ => (now.placed, orders),
     };
     let per_mille = u16::try_from(done.saturating_mul(1_000) / all.max(1)).unwrap_or(1_000).min(1_000);
+    let mut title = vec![" Doorbuster ".bold(), Span::from(phase)];
+    title.extend(shop.map(|url| Span::from(format!("   {url}")).underlined()));
     let gauge = Gauge::default()
-        .block(Block::new().title(Line::from(vec![" Doorbuster ".bold(), Span::from(phase)])))
+        .block(Block::new().title(Line::from(title)))
         .gauge_style(Style::new().fg(Color::Cyan))
         .ratio(f64::from(per_mille) / 1_000.0)
         .label(format!("{done} of {all}  |  {rate} records/s decided"));

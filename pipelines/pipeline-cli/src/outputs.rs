@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use accounts::Accounts;
 use anyhow::{Context as _, Result, bail};
 use order_log::Log;
 use order_model::CustomerId;
@@ -17,7 +18,7 @@ use sink_dynamodb::{DynamoDb, Options, Retention, TABLES};
 use sink_push::{
     Address, ChannelKind, Contact, Courier, MemoryClaims, MemoryContacts, Outbox, PushSink, Shop, Templates,
 };
-use tables::{Local, Tables};
+use tables::{Local, TableOptions, Tables};
 use tokio::runtime::Runtime;
 
 use crate::sinks::{Sinks, sink_options};
@@ -80,6 +81,7 @@ impl Outputs {
             let options = Options::new(local.options());
             let tables = Tables::connect(&options.tables).await?;
             tables.create(&TABLES).await.context("create the tables")?;
+            tables.create(&Accounts::TABLES).await.context("create the tables of people")?;
             let mut sinks = Sinks::default();
             let limits = sink_dynamodb::limits::loop_limits();
             sinks.add(DynamoDb::open(&options).await?, parts, sink_options(topics, limits))?;
@@ -99,8 +101,18 @@ impl Outputs {
         Ok(Self { sinks, tables, local, analytics, outbox, courier, runtime })
     }
 
+    /// How the tables are reached.
+    pub fn table_options(&self) -> TableOptions {
+        self.local.options()
+    }
+
+    /// How the analytics are reached, if there are any.
+    pub fn analytics(&self) -> Option<sink_clickhouse::Config> {
+        self.analytics.as_ref().map(|analytics| analytics.config.clone())
+    }
+
     /// Waits until every store has every decision, ends the sinks, and compares the stores with the log.
-    pub fn finish(mut self, parts: &SinkParts, topics: &Topics, stop: &Stop) -> Result<Carried> {
+    pub fn finish(&mut self, parts: &SinkParts, topics: &Topics, stop: &Stop) -> Result<Carried> {
         let start = std::time::Instant::now();
         let ends = ends(&*parts.log, topics)?;
         let reconciliation = self.runtime.block_on(async {
@@ -129,7 +141,6 @@ impl Outputs {
             reconcile(&ground).await.context("compare the stores with the log")
         })?;
         let seconds = start.elapsed().as_secs_f64();
-        drop(self.local);
         let notices = self.outbox.distinct();
         let notices_repeated = self.outbox.put_count() - notices;
         Ok(Carried { reconciliation, notices, notices_repeated, seconds })

@@ -50,12 +50,16 @@ function show(wall) {
       make("tr", {}, make("td", {}, reasonText(reason)), make("td", { class: "number" }, number(count)))),
   );
   one("#no-rejects").hidden = rejects.length > 0;
+  if (wall.proof) showProof(wall.proof);
 }
 
 function showProof(proof) {
-  one("#proof").hidden = false;
+  const box = one("#proof");
+  box.hidden = false;
+  box.classList.toggle("good", proof.holds);
+  box.classList.toggle("bad", !proof.holds);
   one("#proof-text").textContent = proof.text;
-  one("#certificate").textContent = proof.certificate || "";
+  one("#certificate").textContent = proof.certificate;
 }
 
 export function start() {
@@ -64,7 +68,6 @@ export function start() {
   follow(`/v1/sales/${encodeURIComponent(sale)}/events`, {
     onEvent: (type, data) => {
       if (type === "figures") show(data);
-      else if (type === "proof") showProof(data);
     },
     onState: (isLive) => (one("#live").hidden = !isLive),
   });

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::feed::{EventId, OrderNews};
 use super::listings::{Listings, ReadAt};
 use super::orders::Orders;
-use super::walls::{SaleStanding, WallNews, WallView, Walls};
+use super::walls::{ProofView, SaleStanding, WallNews, WallView, Walls};
 use crate::limits::BoardLimits;
 
 pub(super) struct State {
@@ -104,6 +104,10 @@ impl State {
 
     pub(super) fn follow_sale(&mut self, sale: &str) -> Option<watch::Receiver<Arc<WallNews>>> {
         self.walls.follow(sale, &self.listings)
+    }
+
+    pub(super) fn show_proof(&mut self, sale: &str, proof: ProofView) {
+        self.walls.show_proof(sale, proof);
     }
 
     pub(super) fn publish_walls(&mut self) {

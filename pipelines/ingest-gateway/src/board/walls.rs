@@ -35,6 +35,19 @@ pub struct WallView {
     pub rejects: BTreeMap<&'static str, u64>,
     /// The first listings, in the order they were opened.
     pub items: Vec<WallListing>,
+    /// What the proof of the sale says, once there is one.
+    pub proof: Option<ProofView>,
+}
+
+/// What a proof says.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub struct ProofView {
+    /// Whether everything was found to be right.
+    pub holds: bool,
+    /// In words.
+    pub text: String,
+    /// The certificate: whoever replays the log gets the same.
+    pub certificate: String,
 }
 
 /// A listing on the wall.
@@ -90,6 +103,7 @@ struct Wall {
     events: BTreeMap<&'static str, u64>,
     rejects: BTreeMap<&'static str, u64>,
     feed: Option<watch::Sender<Arc<WallNews>>>,
+    proof: Option<ProofView>,
     per_second: u64,
     /// What had been decided when the second began, and when that was.
     second: (u64, Instant),
@@ -116,6 +130,7 @@ impl Wall {
             events: self.events.clone(),
             rejects: self.rejects.clone(),
             items,
+            proof: self.proof.clone(),
         }
     }
 
@@ -148,6 +163,7 @@ impl Walls {
             events: BTreeMap::new(),
             rejects: BTreeMap::new(),
             feed: None,
+            proof: None,
             per_second: 0,
             second: (0, Instant::now()),
         });
@@ -165,6 +181,12 @@ impl Walls {
         }
         if let (OrderEventKind::Rejected, Some(reason)) = (event.kind, event.reason) {
             *wall.rejects.entry(reason.name()).or_default() += 1;
+        }
+    }
+
+    pub(super) fn show_proof(&mut self, sale: &str, proof: ProofView) {
+        if let Some(wall) = self.0.get_mut(sale) {
+            wall.proof = Some(proof);
         }
     }
 

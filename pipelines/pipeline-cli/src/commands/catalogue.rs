@@ -200,6 +200,15 @@ fn load(topic: &CatalogueTopic) -> Result<(Shelf, Catalogue)> {
     Ok((shelf, catalogue))
 }
 
+/// Writes what of `products` is new or differs.
+pub(crate) fn bring(topic: &CatalogueTopic, products: &[Product]) -> Result<()> {
+    let (shelf, current) = load(topic)?;
+    let changes = changes(plan(&current, products, false));
+    try_on(shelf, &changes).map_err(|(_, error)| error)?;
+    topic.write(&changes)?;
+    Ok(())
+}
+
 fn read_catalogue(context: &Context) -> Result<Catalogue> {
     Ok(load(&topic(context, context.open_log_to_read()?)?)?.1)
 }

@@ -1,18 +1,23 @@
-//! `pipeline demo`: a flash sale from the first order to the proof.
+//! `pipeline demo`: a flash sale from the first order to the proof, with a shop where people can buy among the shoppers.
+
+mod entrance;
+mod shop;
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use order_codec::KeyRing;
-use order_demo::{Board, DemoError, DemoOptions, DemoParts, DemoResult, HOLD_MS_MIN};
+use order_demo::{Board, DemoError, DemoOptions, DemoParts, DemoResult, Entrance, HOLD_MS_MIN};
 use order_log::{EmbeddedLog, EmbeddedOptions, Log};
 use order_proof::ProofError;
-use order_worker::{Stop, Topics};
+use order_worker::{Stop, StopLevel, Topics};
 use serde::Serialize;
 use sink::SinkParts;
 
+use self::shop::Shop;
 use crate::ExitCode;
 use crate::commands::prove::in_words;
 use crate::commands::worker::untangle;
@@ -31,6 +36,12 @@ use crate::view::Numbers;
 
 /// How long a paced sale takes, in seconds: long enough to watch.
 const PACED_SECONDS: u64 = 6;
+/// And with a shop: long enough to register and buy.
+const SHOP_SECONDS: u64 = 90;
+/// How long holds last in a sale with a shop, in milliseconds: people read more slowly than shoppers are simulated.
+const SHOP_HOLD_MS: u64 = 20_000;
+/// Time between two looks whether the shop is to close.
+const LOOK: Duration = Duration::from_millis(100);
 /// With more orders than this, decisions are carried to the stores only when that is asked for: the tables of the demo are
 /// in memory.
 const OUTPUT_ORDERS_MAX: u64 = 300_000;
@@ -46,7 +57,8 @@ pub struct Args {
     /// What the traffic is made from: the same seed, the same traffic
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Orders a second; 0: as fast as it goes. Without it the sale takes about six seconds, or longer where that is too fast
+    /// Orders a second; 0: as fast as it goes. Without it the sale takes about six seconds, with a shop 90, or longer where
+    /// that is too fast
     #[arg(long)]
     rate: Option<u64>,
     /// Keep the log in this folder, which must be new or empty
@@ -55,9 +67,15 @@ pub struct Args {
     /// Timely threads
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=64))]
     threads: u64,
-    /// No live view
+    /// No live view, and no shop
     #[arg(long)]
     headless: bool,
+    /// A shop even without a live view
+    #[arg(long)]
+    shop: bool,
+    /// No shop: orders go straight to the log, and nothing is served on gateway_listen
+    #[arg(long, conflicts_with = "shop")]
+    no_shop: bool,
     /// Carry decisions to nothing: no tables, no analytics
     #[arg(long, conflicts_with = "outputs")]
     no_outputs: bool,
@@ -89,6 +107,8 @@ struct DemoView {
     clickhouse_rows: Option<u64>,
     /// Notices in the outbox.
     notices: Option<u64>,
+    /// Orders sent away at the shop's door, which the log never saw; `None`: there was no shop.
+    sent_away: Option<u64>,
     /// Whether the stores hold what the log says.
     reconciled: Option<bool>,
     /// How long the sinks went on after the sale was over.
@@ -111,36 +131,64 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     let ground = prepare(context, args)?;
     let stop = Stop::new();
     ask_on_signals(&stop).context("listen for signals")?;
+    let sinks = SinkParts {
+        log: Arc::clone(&ground.log),
+        codec: context.codec()?,
+        ring: ground.ring.clone(),
+        clock: Arc::new(times::now),
+    };
+    let mut outputs = wants_outputs(args)
+        .then(|| Outputs::start(&sinks, &ground.topics, &ground.folder, !args.no_analytics))
+        .transpose()
+        .context("start the stores of the demo")?;
+    let shop = has_shop(args)
+        .then(|| Shop::open(context, &ground, outputs.as_ref()))
+        .transpose()
+        .context("open the shop of the demo")?;
+    let result = sell(context, args, &ground, shop.as_ref(), &stop)?;
+    if let Some(shop) = &shop {
+        shop.show_proof(&result);
+    }
+    let finish = |outputs: &mut Outputs| outputs.finish(&sinks, &ground.topics, &stop);
+    let carried = outputs.as_mut().map(finish).transpose().context("carry the decisions to the stores")?;
+    show(context.format, args, &ground, &result, carried.as_ref())?;
+    if let Some(shop) = shop {
+        stay_open(&shop, &stop);
+        shop.close(&stop).context("close the shop")?;
+    }
+    let is_reconciled = carried.is_none_or(|carried| carried.holds());
+    Ok(if result.is_proved() && is_reconciled { ExitCode::Ok } else { ExitCode::CheckFailed })
+}
+
+/// The sale, from the first order to the proof.
+fn sell(
+    context: &Context,
+    args: &Args,
+    ground: &Ground,
+    shop: Option<&Shop>,
+    stop: &Stop,
+) -> Result<DemoResult> {
+    let entrance = shop.map(Shop::doorway).transpose().context("send the shoppers to the shop")?;
     let parts = DemoParts {
         log: Arc::clone(&ground.log),
         codec: context.codec()?,
         ring: ground.ring.clone(),
         topics: ground.topics.clone(),
         clock: Arc::new(times::now),
-        entrance: None,
+        entrance: entrance.map(|entrance| -> Arc<dyn Entrance> { Arc::new(entrance) }),
     };
-    let sinks = SinkParts {
-        log: Arc::clone(&parts.log),
-        codec: parts.codec.clone(),
-        ring: parts.ring.clone(),
-        clock: Arc::clone(&parts.clock),
-    };
-    let outputs = wants_outputs(args)
-        .then(|| Outputs::start(&sinks, &ground.topics, &ground.folder, !args.no_analytics))
-        .transpose()
-        .context("start the stores of the demo")?;
+    let seconds = if shop.is_some() { SHOP_SECONDS } else { PACED_SECONDS };
     let rate = match args.rate {
         Some(0) => None,
         Some(rate) => Some(rate),
-        None => Some(args.orders.div_ceil(PACED_SECONDS).min(PACED_RATE_MAX)),
+        None => Some(args.orders.div_ceil(seconds).min(PACED_RATE_MAX)),
     };
-    let threads = usize::try_from(args.threads)?;
     let options = DemoOptions {
         orders: args.orders,
         seed: args.seed,
         rate,
-        hold_ms_min: HOLD_MS_MIN,
-        threads,
+        hold_ms_min: if shop.is_some() { SHOP_HOLD_MS } else { HOLD_MS_MIN },
+        threads: usize::try_from(args.threads)?,
         batch: context.settings.read_limits,
     };
     let board = Arc::new(Board::default());
@@ -149,18 +197,28 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
         note(format!("{} shoppers, seed {}, on {}", args.orders, args.seed, ground.log.describe()));
     }
     let result = std::thread::scope(|scope| {
-        let sale = scope.spawn(|| order_demo::run(&parts, &options, &board, &stop));
+        let sale = scope.spawn(|| order_demo::run(&parts, &options, &board, stop));
         if is_live {
-            watch(&board, args.orders, || sale.is_finished());
+            watch(&board, args.orders, shop.map(Shop::url), || sale.is_finished());
         }
         sale.join().unwrap_or(Err(DemoError::Ended("sale")))
     });
-    let result = result.map_err(untangle_demo).context("run the sale")?;
-    let finish = |outputs: Outputs| outputs.finish(&sinks, &ground.topics, &stop);
-    let carried = outputs.map(finish).transpose().context("carry the decisions to the stores")?;
-    show(context.format, args, &ground, &result, carried.as_ref())?;
-    let is_reconciled = carried.is_none_or(|carried| carried.holds());
-    Ok(if result.is_proved() && is_reconciled { ExitCode::Ok } else { ExitCode::CheckFailed })
+    result.map_err(untangle_demo).context("run the sale")
+}
+
+fn has_shop(args: &Args) -> bool {
+    args.shop || !(args.headless || args.no_shop)
+}
+
+/// After a sale that somebody watches, the shop stays until they have seen enough.
+fn stay_open(shop: &Shop, stop: &Stop) {
+    if !(std::io::stderr().is_terminal() && std::io::stdout().is_terminal()) {
+        return;
+    }
+    note(format!("the shop is still at {}, though everything is closed; Ctrl-C ends it", shop.url()));
+    while stop.level() == StopLevel::Run {
+        std::thread::sleep(LOOK);
+    }
 }
 
 fn wants_outputs(args: &Args) -> bool {
@@ -270,6 +328,7 @@ fn show(
         dynamodb_items: carried.and_then(|carried| carried.reconciliation.items),
         clickhouse_rows: carried.and_then(|carried| carried.reconciliation.rows),
         notices: carried.map(|carried| carried.notices),
+        sent_away: has_shop(args).then_some(result.sent_away),
         reconciled: carried.map(Carried::holds),
         catch_up_seconds: carried.map(|carried| (carried.seconds * 1_000.0).round() / 1_000.0),
     };
