@@ -6,6 +6,8 @@ mod common;
 mod running;
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
 use common::{Place, Run, SALE};
@@ -29,6 +31,39 @@ fn prove(place: &Place, log: &str, more: &[&str]) -> Run {
 
 fn one(run: &Run) -> Value {
     serde_json::from_str(&run.stdout).unwrap()
+}
+
+/// A demo whose shoppers come in through the gateway, and a visitor who looks meanwhile.
+#[test]
+fn shoppers_come_in_through_the_door_and_a_visitor_sees_the_sale() {
+    let place = Place::new();
+    let arguments = ["demo", "--orders", "1500", "--rate", "500", "--headless", "--shop", "-o", "json"];
+    let more = ["--keep", "log", "--set", "gateway_listen=127.0.0.1:0"];
+    let mut demo = Running::start(place.path(), "demo", &[&arguments[..], &more].concat());
+    until("the shop is open", || demo.said().contains("the shop is open at "));
+    let said = demo.said();
+    let url = said.split("the shop is open at ").nth(1).unwrap().split(',').next().unwrap();
+    let address = url.strip_prefix("http://").unwrap().to_owned();
+    until("orders are decided", || visit(&address, "/v1/sales/demo")["decided"].as_u64() > Some(100));
+    assert_eq!(visit(&address, "/v1/products?q=sneker")["total"], 4, "found in spite of the typing error");
+    let result = one(&demo.wait().expect(ExitCode::Ok));
+    assert_eq!((&result["proved"], &result["reconciled"]), (&true.into(), &true.into()));
+    let (came_in, sent_away) = (result["orders"].as_u64().unwrap(), result["sent_away"].as_u64().unwrap());
+    assert!(came_in > 1_000 && sent_away < 500, "{came_in} came in, {sent_away} were sent away");
+    prove(&place, "log", &[]).expect(ExitCode::Ok);
+}
+
+/// What a gateway answers, as JSON; null while it does not.
+fn visit(address: &str, path: &str) -> Value {
+    let ask = || {
+        let mut stream = TcpStream::connect(address).ok()?;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        serde_json::from_str(answer.split_once("\r\n\r\n")?.1).ok()
+    };
+    ask().unwrap_or_default()
 }
 
 #[test]

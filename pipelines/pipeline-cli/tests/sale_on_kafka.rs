@@ -1,8 +1,9 @@
-//! A sale on a real broker and registry: a Java producer, workers that are killed and drained, a broker that is away, and
-//! the proof of it all.
+//! A sale on a real broker and registry: a Java producer, workers and gateways that are killed and drained, a broker that
+//! is away, and the proof of it all.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod common;
+mod door;
 mod running;
 mod stores;
 

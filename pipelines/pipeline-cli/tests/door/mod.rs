@@ -1,10 +1,5 @@
 //! A gateway on a real broker that is killed fifty times under load: what it acknowledged is in the log and decided, every
 //! time, and once.
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
-mod common;
-mod running;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -13,12 +8,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use common::Place;
 use order_model::OrderId;
 use pipeline_cli::ExitCode;
-use running::{Running, until};
 use serde_json::Value;
 use testbed::Broker;
+
+use crate::common::Place;
+use crate::running::{Running, until};
 
 const PARTITIONS: u32 = 4;
 const KILLS: u32 = 50;
