@@ -80,14 +80,14 @@ impl Shop {
         })?;
         note(format!(
             "the shop is open at {0}, and shows how the sale goes at {0}/sales/{SALE}/wall",
-            gateway.url()
+            gateway.origin()
         ));
         Ok(Self { gateway, key })
     }
 
     /// Where people reach it.
     pub(super) fn url(&self) -> &str {
-        self.gateway.url()
+        self.gateway.origin()
     }
 
     /// Puts what the proof says on the wall of the sale.
