@@ -10,7 +10,7 @@ use order_codec::KeyRing;
 use order_log::{Clock, LogError};
 use order_model::{CustomerId, Offset, Partition, TimeMs};
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use waiting_room::limits::KEEPER_STAGGER_MS_MAX;
 use waiting_room::{
     Eta, Keeper, PaceTarget, RoomFollower, RoomToken, RoomTopic, RoomView, RoomWriter, Standing, Summary,
@@ -185,7 +185,17 @@ impl Rooms {
 
     /// Waits until the rooms are read up to a record.
     pub(crate) async fn reached(&self, partition: Partition, offset: Offset) -> Result<(), Behind> {
-        match timeout(ROOM_CATCH_UP_MAX, self.follower.reached(partition, offset)).await {
+        self.reached_by(partition, offset, Instant::now() + ROOM_CATCH_UP_MAX).await
+    }
+
+    /// The same, until a given time.
+    pub(crate) async fn reached_by(
+        &self,
+        partition: Partition,
+        offset: Offset,
+        deadline: Instant,
+    ) -> Result<(), Behind> {
+        match timeout_at(deadline, self.follower.reached(partition, offset)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Behind),
         }

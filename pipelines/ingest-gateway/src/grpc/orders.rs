@@ -54,16 +54,17 @@ impl OrderService for Orders {
     ) -> Result<Response<PlaceOrdersResponse>, Status> {
         let who = self.identify(&request)?;
         let mut messages = request.into_inner();
-        let (mut key, mut asks) = (None, Vec::new());
+        let (mut named, mut asks) = (None, Vec::new());
         while let Some(message) = messages.message().await? {
             if asks.len() == BATCH_ORDERS_MAX {
                 let detail = format!("the batch has more than {BATCH_ORDERS_MAX} orders");
                 return Err(status(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "batch_too_large", detail)));
             }
             asks.push(ask(message.order.as_ref()).map_err(Box::new));
-            key.get_or_insert(message.idempotency_key);
+            named.get_or_insert((message.idempotency_key, message.room_token));
         }
-        let placed = self.0.service.place_all(&who, asks, key.as_deref().and_then(said)).await;
+        let (key, token) = named.unwrap_or_default();
+        let placed = self.0.service.place_all(&who, asks, said(&key), said(&token)).await;
         let one = |placed: Result<Placed, Box<Problem>>| match placed {
             Ok(placed) => One::Order(Order::from(&placed)),
             Err(problem) => One::Problem((&*problem).into()),

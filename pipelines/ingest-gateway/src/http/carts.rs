@@ -166,7 +166,7 @@ pub(super) async fn remove_line(
 #[utoipa::path(post, path = "/v1/cart:checkout", tag = "carts", request_body = CheckoutBody,
     params(
         ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds for the decision."),
-        ("Place" = Option<String>, Header, description = "The token that holds a place in the waiting room."),
+        ("Place" = Option<String>, Header, description = "The token that holds a place in the waiting room; of several, with commas between."),
     ),
     responses(
         (status = 200, description = "It is decided.", body = crate::views::OrderView),

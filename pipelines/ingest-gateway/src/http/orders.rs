@@ -58,7 +58,7 @@ pub(super) enum BatchItem {
     params(
         ("Idempotency-Key" = Option<String>, Header, description = "Names the order where it has no order_id."),
         ("Prefer" = Option<String>, Header, description = "`wait=N`: wait up to N seconds for the decision."),
-        ("Place" = Option<String>, Header, description = "The token that holds a place in the waiting room."),
+        ("Place" = Option<String>, Header, description = "The token that holds a place in the waiting room; of several, with commas between."),
     ),
     responses(
         (status = 200, description = "It is decided.", body = OrderView),
@@ -98,7 +98,10 @@ pub(super) fn answer(placed: &Placed, request: &HeaderMap) -> Response {
 
 /// Places several orders at once; nothing is waited for but the log. As JSON, or as lines of JSON, each an order.
 #[utoipa::path(post, path = "/v1/orders:batch", tag = "orders", request_body = BatchBody,
-    params(("Idempotency-Key" = Option<String>, Header, description = "With its place in the batch, names each order that has no order_id.")),
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "With its place in the batch, names each order that has no order_id."),
+        ("Place" = Option<String>, Header, description = "The token that holds a place in the waiting room; of several, with commas between."),
+    ),
     responses(
         (status = 200, description = "What became of each, in their order.", body = BatchView),
         (status = "default", description = "None was written.", body = Problem, content_type = "application/problem+json"),
@@ -114,7 +117,7 @@ pub(super) async fn place_all(State(gate): State<Arc<Gate>>, request: Request) -
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "batch_too_large", detail));
     }
     let key = idempotency_key(&headers)?;
-    let placed = gate.service.place_all(&who, asks, key).await;
+    let placed = gate.service.place_all(&who, asks, key, place_token(&headers)?).await;
     let item = |placed: Result<Placed, Box<Problem>>| match placed {
         Ok(placed) => BatchItem::Order(Box::new(OrderView::from(&placed))),
         Err(problem) => BatchItem::Problem(problem),

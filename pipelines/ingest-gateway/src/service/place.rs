@@ -16,7 +16,7 @@ use super::refusal::{Refusal, written};
 use crate::board::{Followed, OrderNews, Remembered};
 use crate::door::Outcome;
 use crate::identity::Identity;
-use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
+use crate::limits::{IDEMPOTENCY_KEY_BYTES_MAX, ROOM_CATCH_UP_MAX};
 use crate::views::sorted;
 
 /// An order as it is asked for.
@@ -65,6 +65,13 @@ struct Draft {
     is_named: bool,
 }
 
+/// What shows that it is somebody's turn, and until when to wait for the rooms to be read that far: once for a whole batch.
+#[derive(Clone, Copy)]
+pub(super) struct Turn<'a> {
+    pub(super) room_token: Option<&'a str>,
+    pub(super) rooms_by: Instant,
+}
+
 impl Service {
     /// Places an order.
     pub async fn place(
@@ -80,7 +87,8 @@ impl Service {
         if let Some(known) = self.known(&draft)? {
             return Ok(again(&known, options.wait.is_some()));
         }
-        self.admit(who, &draft, options.room_token).await?;
+        let turn = Turn { room_token: options.room_token, rooms_by: Instant::now() + ROOM_CATCH_UP_MAX };
+        self.admit(who, &draft, turn).await?;
         let order = draft.place.order;
         // Whoever waits listens before the command is written, so that no answer passes unheard.
         let feed = options.wait.and_then(|_| self.board().follow(order, None));
@@ -104,12 +112,17 @@ impl Service {
         who: &Identity,
         asks: Vec<Result<PlaceAsk, E>>,
         idempotency_key: Option<&str>,
+        room_token: Option<&str>,
     ) -> Vec<Result<Placed, E>> {
+        let rooms_by = Instant::now() + ROOM_CATCH_UP_MAX;
         let mut answers = Vec::with_capacity(asks.len());
         let mut commands = Vec::with_capacity(asks.len());
         for (index, ask) in (0..).zip(asks) {
             let checked = match ask {
-                Ok(ask) => self.check_one(who, ask, idempotency_key, index).await.map_err(E::from),
+                Ok(ask) => {
+                    let turn = Turn { room_token, rooms_by };
+                    self.check_one(who, ask, (idempotency_key, index), turn).await.map_err(E::from)
+                }
                 Err(error) => Err(error),
             };
             answers.push(checked.map(|checked| match checked {
@@ -141,8 +154,8 @@ impl Service {
         &self,
         who: &Identity,
         ask: PlaceAsk,
-        key: Option<&str>,
-        index: u32,
+        (key, index): (Option<&str>, u32),
+        turn: Turn<'_>,
     ) -> Result<Result<Place, Placed>, Refusal> {
         let draft = self.draft(who, ask, key, index)?;
         if !who.roles.producer {
@@ -151,7 +164,7 @@ impl Service {
         if let Some(known) = self.known(&draft)? {
             return Ok(Err(again(&known, true)));
         }
-        self.admit(who, &draft, None).await?;
+        self.admit(who, &draft, turn).await?;
         Ok(Ok(draft.place))
     }
 
@@ -245,10 +258,10 @@ impl Service {
     }
 
     /// Whether it may be written: the waiting room lets its customer in, and it can come to something.
-    async fn admit(&self, who: &Identity, draft: &Draft, room_token: Option<&str>) -> Result<(), Refusal> {
+    async fn admit(&self, who: &Identity, draft: &Draft, turn: Turn<'_>) -> Result<(), Refusal> {
         let place = &draft.place;
         if !who.roles.producer {
-            self.pass_rooms(place, room_token).await?;
+            self.pass_rooms(place, turn).await?;
         }
         // An order that was placed before has an answer of its own, which may be forgotten here.
         if draft.is_named && !self.board().remembers_all() {

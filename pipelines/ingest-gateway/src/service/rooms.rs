@@ -8,6 +8,7 @@ use waiting_room::{
 
 use super::Service;
 use super::admin::check;
+use super::place::Turn;
 use super::refusal::Refusal;
 use crate::identity::Identity;
 use crate::rooms::{Behind, Found, OpenRoom, Pass, RoomFeed, Rooms, closed};
@@ -156,8 +157,8 @@ impl Service {
         Ok(rooms.reached(token.partition, token.offset).await?)
     }
 
-    /// Whether the waiting rooms of an order's sales let it pass. `tokens` are those of its customer's places, with commas.
-    pub(super) async fn pass_rooms(&self, place: &Place, tokens: Option<&str>) -> Result<(), Refusal> {
+    /// Whether the waiting rooms of an order's sales let it pass. The token may be several, with commas.
+    pub(super) async fn pass_rooms(&self, place: &Place, turn: Turn<'_>) -> Result<(), Refusal> {
         let Some(rooms) = &self.parts.rooms else { return Ok(()) };
         if !rooms.is_ready() {
             return Err(Refusal::RoomsBehind);
@@ -177,11 +178,12 @@ impl Service {
                 continue;
             }
             if matches!(rooms.find(sale), Found::Open(_)) {
-                let (tokens, fault) = read.get_or_insert_with(|| read_all(rooms, place.customer, tokens));
+                let (tokens, fault) =
+                    read.get_or_insert_with(|| read_all(rooms, place.customer, turn.room_token));
                 let Some(token) = tokens.iter().find(|token| token.room.as_str() == sale.as_str()) else {
                     return Err(fault.take().unwrap_or_else(|| Refusal::PlaceNeeded(sale.clone())));
                 };
-                rooms.reached(token.partition, token.offset).await?;
+                rooms.reached_by(token.partition, token.offset, turn.rooms_by).await?;
                 admitted(rooms, place.customer, sale)?;
             }
             passed.push(sale.clone());

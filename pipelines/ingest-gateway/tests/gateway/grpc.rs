@@ -132,7 +132,11 @@ async fn a_batch_is_a_stream_and_each_order_has_an_answer() {
     let shop = Shop::open(Wishes::default()).await;
     shop.list(&[("A", 50)], &json!({})).await;
     let mut client = OrderServiceClient::new(channel(&shop).await);
-    let message = |order| PlaceOrdersRequest { idempotency_key: "batch-1".to_owned(), order: Some(order) };
+    let message = |order| PlaceOrdersRequest {
+        idempotency_key: "batch-1".to_owned(),
+        order: Some(order),
+        ..PlaceOrdersRequest::default()
+    };
     let mut bad = new_order("A", 1);
     bad.lines[0].sku.clear();
     let messages = |bad: NewOrder| {

@@ -226,6 +226,13 @@ async fn only_who_is_admitted_orders() {
     // Another gateway lets people in, and any takes their orders.
     let other = another(&shop, Wishes::default()).await;
     let admitted = until_it_stands(&other, 10, token(&place), "admitted").await;
+    let batch = json!({"orders": [order("A", 1), order("A", 2)]});
+    let path = "/v1/orders:batch";
+    let batch = shop.post(path, &shop.key(10, ""), &[("place", token(&admitted))], &batch).await.json();
+    assert_eq!(
+        (&batch["results"][0]["state"], &batch["results"][1]["state"]),
+        (&json!("accepted"), &json!("accepted"))
+    );
     let several = format!("nonsense, {}", token(&admitted));
     let bought = buy(&shop, 10, Some(&several)).await;
     assert_eq!((bought.status.as_u16(), &bought.json()["state"]), (200, &json!("held")), "{bought:?}");
