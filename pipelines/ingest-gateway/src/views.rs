@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use order_model::{DecidedLine, Line, Offset, OrderEventKind, RejectReason, Stock, TimeMs};
+use order_model::{DecidedLine, Line, OrderEventKind, RejectReason, Stock, TimeMs};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -249,9 +249,8 @@ impl OrderView {
 
     /// How an order of the past stands.
     pub fn of_archived(order: Archived) -> Self {
-        let Archived { id, time, event } = order;
-        let news = OrderNews { id, offset: Offset(0), time, event };
-        Self { offset: None, ..Self::decided(id.partition.0, 0, &news) }
+        let partition = order.id.partition.0;
+        Self { offset: None, ..Self::decided(partition, 0, &order.into_news()) }
     }
 
     /// How a remembered order stands.

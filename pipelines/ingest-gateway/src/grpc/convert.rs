@@ -5,7 +5,7 @@ use prost_types::Timestamp;
 
 use super::proto;
 use crate::board::{Listing, OrderNews, Remembered};
-use crate::service::Placed;
+use crate::service::{Archived, Placed};
 use crate::views::{LAST_TIME_MS, StockView, state_name};
 
 /// A time; `None` where there is none, or one that no text could say.
@@ -84,6 +84,12 @@ impl From<&Placed> for proto::Order {
                 ..Self::default()
             },
         }
+    }
+}
+
+impl From<Archived> for proto::Order {
+    fn from(order: Archived) -> Self {
+        decided(order.id.partition.0, 0, &order.into_news())
     }
 }
 

@@ -88,10 +88,15 @@ impl OrderService for Orders {
         let service = &self.0.service;
         let found = match service.order(&who, order) {
             Ok(known) => remembered(&known).ok_or(Refusal::OrderUnknown),
-            Err(refusal) => service
-                .undecided(&who, order)
-                .ok_or(refusal)
-                .map(|(partition, offset)| Order::from(&Placed { order, partition, offset, answer: None })),
+            Err(refusal) => match service.undecided(&who, order) {
+                Some((partition, offset)) => {
+                    Ok(Order::from(&Placed { order, partition, offset, answer: None }))
+                }
+                None if refusal == Refusal::OrderUnknown => {
+                    service.archived(&who, order).await.map(Order::from)
+                }
+                None => Err(refusal),
+            },
         };
         found.map(Response::new).map_err(status)
     }

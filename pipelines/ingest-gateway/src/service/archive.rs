@@ -3,11 +3,11 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use order_model::{OrderEvent, OrderId, TimeMs};
+use order_model::{Offset, OrderEvent, OrderId, TimeMs};
 
 use super::Service;
 use super::refusal::Refusal;
-use crate::board::EventId;
+use crate::board::{EventId, OrderNews};
 use crate::identity::Identity;
 use crate::limits::ARCHIVE_TIMEOUT;
 
@@ -20,6 +20,14 @@ pub struct Archived {
     pub time: TimeMs,
     /// What was decided. Its lines are without stock.
     pub event: OrderEvent,
+}
+
+impl Archived {
+    /// The decision, whose record on `orders` nobody knows any more.
+    pub(crate) fn into_news(self) -> OrderNews {
+        let Self { id, time, event } = self;
+        OrderNews { id, offset: Offset(0), time, event }
+    }
 }
 
 /// Why a store cannot say. Asking again may help.

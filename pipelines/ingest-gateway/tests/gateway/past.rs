@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ingest_gateway::board::EventId;
+use ingest_gateway::grpc::proto::GetOrderRequest;
+use ingest_gateway::grpc::proto::order_service_client::OrderServiceClient;
 use ingest_gateway::limits::BoardLimits;
 use ingest_gateway::service::{Archive, ArchiveError, Archived, LookingUp};
 use order_model::{
@@ -12,6 +14,7 @@ use order_model::{
 };
 use serde_json::json;
 
+use crate::grpc::{channel, of};
 use crate::shop::{Shop, Wishes, order};
 
 /// Has an order of customer 7 under every id.
@@ -76,6 +79,11 @@ async fn an_order_that_is_forgotten_is_looked_up() {
     );
     assert_eq!((&older["total"], &older["lines"][0]["sku"]), (&json!(1_000), &json!("A")));
     assert!(older.get("offset").is_none(), "nobody knows it any more: {older}");
+
+    let mut client = OrderServiceClient::new(channel(&shop).await);
+    let order_id = paths[0].rsplit_once('/').unwrap().1.to_owned();
+    let said = client.get_order(of(&shop, 7, GetOrderRequest { order_id })).await.unwrap().into_inner();
+    assert_eq!((said.decision.as_str(), said.partition, said.offset, said.total), ("1-42", 1, 0, 1_000));
 
     shop.get(&paths[0], Some(&shop.key(8, ""))).await.problem(404, "no_such_order");
     assert_eq!(shop.get(&paths[0], Some(&shop.key(8, "producer"))).await.status, 200);

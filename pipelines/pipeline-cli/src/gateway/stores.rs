@@ -79,3 +79,38 @@ impl Companions for CountedCompanions {
         Box::pin(async move { self.ask(sku, most).await.map_err(|error| format!("{error:#}")) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stores::Analytics;
+
+    /// Three paid orders of two or three lines; what was left out of one does not count.
+    const ORDERS: &str = "INSERT INTO decisions_raw (partition, sequence, kind, order_id, lines) SELECT 0, number + 1, 'paid', \
+         generateUUIDv4(), [[('A', 1, 'taken', 5, false, 0, 0, 0, 0), ('B', 1, 'taken', 5, false, 0, 0, 0, 0)], \
+         [('A', 1, 'taken', 5, false, 0, 0, 0, 0), ('B', 1, 'taken', 5, false, 0, 0, 0, 0), \
+         ('C', 1, 'taken', 5, false, 0, 0, 0, 0)], [('A', 1, 'taken', 5, false, 0, 0, 0, 0), \
+         ('D', 1, 'left_out', 0, false, 0, 0, 0, 0)]][number + 1] FROM numbers(3)";
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn clickhouse_says_what_is_bought_together() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_owned();
+        let opened = tokio::task::spawn_blocking(move || Analytics::in_process(&path, "together")).await;
+        let analytics = opened.unwrap().unwrap();
+        let companions = CountedCompanions::new(&analytics.config);
+        let of = async |sku: &str, most| companions.of(sku.parse().unwrap(), most).await;
+        assert!(of("A", 6).await.is_err(), "there is no such database yet");
+        let database = Database::new(&analytics.config);
+        let plan = sink_clickhouse::plan(&database).await.unwrap();
+        sink_clickhouse::apply(&database, &plan).await.unwrap();
+        assert_eq!(of("A", 6).await, Ok(Vec::new()));
+        database.client().query(ORDERS).execute().await.unwrap();
+        let skus = |texts: &[&str]| Ok(texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<Sku>>());
+        assert_eq!(of("A", 6).await, skus(&["B", "C"]), "the most often first");
+        assert_eq!(of("A", 1).await, skus(&["B"]));
+        assert_eq!(of("C", 6).await, skus(&["A", "B"]));
+        assert_eq!(of("D", 6).await, skus(&[]));
+        assert_eq!(of("it's", 6).await, skus(&[]));
+    }
+}
