@@ -20,7 +20,7 @@ use std::sync::Arc;
 use order_model::TimeMs;
 
 pub use admin::{ListingAsk, ListingWord, SaleAsk, Written};
-pub use archive::{Archive, ArchiveError, Archived, LookingUp};
+pub use archive::{Archive, ArchiveError, Archived, Found, LookingUp};
 pub use pacing::Pacing;
 pub(crate) use pacing::network;
 pub use place::{PlaceAsk, PlaceOptions, Placed};

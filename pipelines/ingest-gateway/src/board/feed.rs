@@ -90,7 +90,24 @@ pub(super) fn is_end(kind: OrderEventKind) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_text_brings_it_down(text in "\\PC{0,30}|[0-9]{0,25}-[0-9]{0,25}") {
+            if let Ok(id) = text.parse::<EventId>() {
+                prop_assert_eq!(id.to_string().parse(), Ok(id));
+            }
+        }
+
+        #[test]
+        fn every_id_leads_back(partition: u32, sequence: u64) {
+            let id = EventId { partition: Partition(partition), sequence: Sequence(sequence) };
+            prop_assert_eq!(id.to_string().parse(), Ok(id));
+        }
+    }
 
     #[test]
     fn ids_lead_back_and_wild_ones_are_refused() {

@@ -50,7 +50,7 @@ fn reason(reason: Option<RejectReason>) -> (String, u32) {
     reason.map_or_else(Default::default, |reason| (reason.name().to_owned(), reason.number().into()))
 }
 
-fn decided(partition: u32, offset: u64, news: &OrderNews) -> proto::Order {
+fn decided(partition: u32, offset: Option<u64>, news: &OrderNews) -> proto::Order {
     let event = &news.event;
     let (reason, reject_number) = reason(event.reason);
     proto::Order {
@@ -75,12 +75,12 @@ impl From<&Placed> for proto::Order {
     fn from(placed: &Placed) -> Self {
         let Placed { partition, offset, .. } = *placed;
         match &placed.answer {
-            Some(news) => decided(partition, offset, news),
+            Some(news) => decided(partition, Some(offset), news),
             None => Self {
                 order_id: placed.order.to_string(),
                 state: order_state("accepted"),
                 partition,
-                offset,
+                offset: Some(offset),
                 ..Self::default()
             },
         }
@@ -89,14 +89,14 @@ impl From<&Placed> for proto::Order {
 
 impl From<Archived> for proto::Order {
     fn from(order: Archived) -> Self {
-        decided(order.id.partition.0, 0, &order.into_news())
+        decided(order.id.partition.0, None, &order.into_news())
     }
 }
 
 /// How a remembered order stands.
 pub(super) fn remembered(order: &Remembered) -> Option<proto::Order> {
     let (first, latest) = order.first().zip(order.latest())?;
-    Some(decided(first.id.partition.0, first.offset.0, latest))
+    Some(decided(first.id.partition.0, Some(first.offset.0), latest))
 }
 
 impl From<&OrderNews> for proto::OrderEvent {

@@ -21,7 +21,7 @@ use crate::http::Problem;
 use crate::http::gate::Gate;
 use crate::identity::Identity;
 use crate::limits::BATCH_ORDERS_MAX;
-use crate::service::{PlaceOptions, Placed, Refusal};
+use crate::service::{Found, PlaceOptions, Placed, Refusal};
 
 pub(super) struct Orders(pub(super) Arc<Gate>);
 
@@ -85,20 +85,12 @@ impl OrderService for Orders {
     async fn get_order(&self, request: Request<GetOrderRequest>) -> Result<Response<Order>, Status> {
         let who = self.identify(&request)?;
         let order: OrderId = field(&request.get_ref().order_id, "order_id").map_err(status)?;
-        let service = &self.0.service;
-        let found = match service.order(&who, order) {
-            Ok(known) => remembered(&known).ok_or(Refusal::OrderUnknown),
-            Err(refusal) => match service.undecided(&who, order) {
-                Some((partition, offset)) => {
-                    Ok(Order::from(&Placed { order, partition, offset, answer: None }))
-                }
-                None if refusal == Refusal::OrderUnknown => {
-                    service.archived(&who, order).await.map(Order::from)
-                }
-                None => Err(refusal),
-            },
+        let order = match self.0.service.find_order(&who, order).await.map_err(status)? {
+            Found::Remembered(known) => remembered(&known).ok_or_else(|| status(Refusal::OrderUnknown))?,
+            Found::Undecided(placed) => Order::from(&placed),
+            Found::Archived(order) => Order::from(order),
         };
-        found.map(Response::new).map_err(status)
+        Ok(Response::new(order))
     }
 
     async fn list_my_orders(

@@ -16,7 +16,7 @@ use super::gate::Gate;
 use super::json;
 use super::json::{Object, read};
 use super::problem::Problem;
-use super::request::{Segment, idempotency_key};
+use super::request::{Asker, Segment, idempotency_key};
 use crate::limits::{ADMIN_BODY_BYTES_MAX, SALE_LISTINGS_MAX};
 use crate::service::{ListingWord, Refusal, RoomWritten, SaleAsk, Written};
 
@@ -132,10 +132,9 @@ impl FromStr for SaleAndWord {
     ), security(("bearer" = [])))]
 pub(super) async fn tell_room(
     State(gate): State<Arc<Gate>>,
+    Asker(who): Asker,
     Segment(SaleAndWord { sale, word }): Segment<SaleAndWord>,
-    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let who = gate.identify(&headers)?;
     if word != "close" {
         return Err(Problem::bad_request("bad_path", format!("\"{word}\" is not close")));
     }
@@ -173,10 +172,10 @@ impl FromStr for SkuAndWord {
     ), security(("bearer" = [])))]
 pub(super) async fn tell_listing(
     State(gate): State<Arc<Gate>>,
+    Asker(who): Asker,
     Segment(SkuAndWord { sku, word }): Segment<SkuAndWord>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let who = gate.identify(request.headers())?;
     let headers = request.headers().clone();
     let word = match word.as_str() {
         "pause" => ListingWord::Pause,

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use super::gate::Gate;
 use super::problem::Problem;
 use super::request::{Segment, page_size, parameter, query};
+use super::stream::StreamEvent;
 use super::{json, stream};
 use crate::board::WallView;
 use crate::service::Refusal;
@@ -85,7 +86,7 @@ pub(super) async fn show(
 #[utoipa::path(get, path = "/v1/listings/{sku}/events", tag = "listings",
     params(("sku" = String, Path, description = "What is sold.")),
     responses(
-        (status = 200, description = "The events; `data` is a ListingView.", body = ListingView, content_type = "text/event-stream"),
+        (status = 200, description = "The events; `data` is a ListingView.", body = StreamEvent, content_type = "text/event-stream"),
         (status = "default", description = "There is no stream.", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(super) async fn events(
@@ -114,7 +115,7 @@ pub(super) async fn sale(
 #[utoipa::path(get, path = "/v1/sales/{name}/events", tag = "listings",
     params(("name" = String, Path, description = "The sale.")),
     responses(
-        (status = 200, description = "The events; `data` is a WallView.", body = WallView, content_type = "text/event-stream"),
+        (status = 200, description = "The events; `data` is a WallView.", body = StreamEvent, content_type = "text/event-stream"),
         (status = "default", description = "There is no stream.", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(super) async fn sale_events(

@@ -23,7 +23,7 @@ use super::{admin, bodies, carts, listings, orders, payments, people, products, 
         subscriptions::subscribe, subscriptions::unsubscribe, payments::callback,
         admin::apply_sale, admin::tell_listing, admin::tell_room, super::live, super::ready,
     ),
-    components(schemas(bodies::RevealBody)),
+    components(schemas(crate::views::OrderEventView, bodies::RevealBody)),
     modifiers(&Bearer),
 )]
 struct Routes;

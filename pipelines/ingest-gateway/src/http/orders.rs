@@ -14,11 +14,12 @@ use super::bodies::{BatchBody, OrderBody};
 use super::gate::Gate;
 use super::json::{Object, read};
 use super::problem::Problem;
-use super::request::{Segment, idempotency_key, page_size, parameter, query};
+use super::request::{Asker, Segment, idempotency_key, page_size, parameter, query};
 use super::rooms::place_token;
+use super::stream::StreamEvent;
 use super::{json, prefer, stream};
 use crate::limits::{BATCH_BODY_BYTES_MAX, BATCH_ORDERS_MAX, ORDER_BODY_BYTES_MAX};
-use crate::service::{PlaceAsk, PlaceOptions, Placed, Refusal};
+use crate::service::{Found, PlaceAsk, PlaceOptions, Placed, Refusal};
 use crate::views::OrderView;
 
 const JSON: &str = "application/json";
@@ -171,10 +172,10 @@ fn lines(results: &[BatchItem]) -> Response {
     ), security(("bearer" = [])))]
 pub(super) async fn cancel(
     State(gate): State<Arc<Gate>>,
+    Asker(who): Asker,
     Segment(order): Segment<OrderId>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let who = gate.identify(&headers)?;
     let placed = gate.service.cancel(&who, order, prefer::wait(&headers)).await?;
     Ok(answer(&placed, &headers))
 }
@@ -188,28 +189,15 @@ pub(super) async fn cancel(
     ), security(("bearer" = [])))]
 pub(super) async fn show(
     State(gate): State<Arc<Gate>>,
+    Asker(who): Asker,
     Segment(order): Segment<OrderId>,
-    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let who = gate.identify(&headers)?;
-    match gate.service.order(&who, order) {
-        Ok(known) => {
-            let view = OrderView::of_remembered(&known).ok_or(Refusal::OrderUnknown)?;
-            Ok(json(StatusCode::OK, &view))
-        }
-        Err(refusal) => {
-            let view = match gate.service.undecided(&who, order) {
-                Some((partition, offset)) => {
-                    OrderView::from(&Placed { order, partition, offset, answer: None })
-                }
-                None if refusal == Refusal::OrderUnknown => {
-                    OrderView::of_archived(gate.service.archived(&who, order).await?)
-                }
-                None => return Err(refusal.into()),
-            };
-            Ok(json(StatusCode::OK, &view))
-        }
-    }
+    let view = match gate.service.find_order(&who, order).await? {
+        Found::Remembered(known) => OrderView::of_remembered(&known).ok_or(Refusal::OrderUnknown)?,
+        Found::Undecided(placed) => OrderView::from(&placed),
+        Found::Archived(archived) => OrderView::of_archived(archived),
+    };
+    Ok(json(StatusCode::OK, &view))
 }
 
 /// Streams what becomes of an order: each event is named after what was decided. `Last-Event-ID` resumes without loss.
@@ -219,15 +207,15 @@ pub(super) async fn show(
         ("Last-Event-ID" = Option<String>, Header, description = "The last event seen; one that cannot be read starts anew."),
     ),
     responses(
-        (status = 200, description = "The events; `data` is an OrderEventView.", body = crate::views::OrderEventView, content_type = "text/event-stream"),
+        (status = 200, description = "The events; `data` is an OrderEventView.", body = StreamEvent, content_type = "text/event-stream"),
         (status = "default", description = "There is no stream.", body = Problem, content_type = "application/problem+json"),
     ), security(("bearer" = [])))]
 pub(super) async fn events(
     State(gate): State<Arc<Gate>>,
+    Asker(who): Asker,
     Segment(order): Segment<OrderId>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let who = gate.identify(&headers)?;
     let after = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
     let feed = gate.service.order_events(&who, order, after)?;
     stream::respond(&gate, stream::of_order(feed))

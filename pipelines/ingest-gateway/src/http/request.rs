@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
 
+use super::gate::Gate;
 use super::problem::Problem;
+use crate::identity::Identity;
 use crate::limits::PAGE_ITEMS_MAX;
 use crate::service::Refusal;
 
@@ -23,6 +26,17 @@ impl<S: Send + Sync, T: FromStr<Err: Display> + Send> FromRequestParts<S> for Se
         let Path(text) =
             Path::<String>::from_request_parts(parts, state).await.map_err(|error| bad(error.body_text()))?;
         text.parse().map(Segment).map_err(|error: T::Err| bad(error.to_string()))
+    }
+}
+
+/// Who asks. Stands before what else is read, so that nobody learns anything from what is wrong with that.
+pub(super) struct Asker(pub(super) Identity);
+
+impl FromRequestParts<Arc<Gate>> for Asker {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, gate: &Arc<Gate>) -> Result<Self, Problem> {
+        Ok(Self(gate.identify(&parts.headers)?))
     }
 }
 

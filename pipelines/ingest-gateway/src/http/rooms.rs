@@ -12,6 +12,7 @@ use waiting_room::{Eta, RoomName};
 use super::gate::Gate;
 use super::problem::Problem;
 use super::request::Segment;
+use super::stream::StreamEvent;
 use super::{json, stream};
 use crate::frame::frame;
 use crate::rooms::Pass;
@@ -150,7 +151,7 @@ pub(super) async fn leave(
         ("Place" = Option<String>, Header, description = "The token that holds the place."),
     ),
     responses(
-        (status = 200, description = "The events; `data` is a RoomPlace.", body = PlaceView, content_type = "text/event-stream"),
+        (status = 200, description = "The events; `data` is a RoomPlace.", body = StreamEvent, content_type = "text/event-stream"),
         (status = 204, description = "The room is closed."),
         (status = "default", description = "There is no stream.", body = Problem, content_type = "application/problem+json"),
     ), security(("bearer" = [])))]

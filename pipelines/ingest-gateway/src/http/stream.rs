@@ -10,6 +10,7 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{BoxStream, Stream, StreamExt as _, unfold};
 use tokio::sync::{OwnedSemaphorePermit, watch};
+use utoipa::ToSchema;
 
 use super::gate::Gate;
 use super::problem::Problem;
@@ -18,6 +19,19 @@ use crate::limits::RECONNECT_MS;
 use crate::rooms::{Pass, RoomFeed};
 use crate::service::{OrderFeed, Refusal};
 use crate::views::OrderEventView;
+
+/// An event of a stream. `data` is JSON; what of, the route says.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "a shape for the description; events are written as text")]
+pub(super) struct StreamEvent {
+    /// Names it, where the stream can be resumed after it.
+    id: Option<String>,
+    /// What kind it is.
+    event: String,
+    /// JSON as text.
+    #[schema(content_media_type = "application/json")]
+    data: String,
+}
 
 /// The events of an order.
 pub(super) fn of_order(feed: OrderFeed) -> BoxStream<'static, Bytes> {

@@ -6,8 +6,9 @@ use std::pin::Pin;
 use order_model::{Offset, OrderEvent, OrderId, TimeMs};
 
 use super::Service;
+use super::place::Placed;
 use super::refusal::Refusal;
-use crate::board::{EventId, OrderNews};
+use crate::board::{EventId, OrderNews, Remembered};
 use crate::identity::Identity;
 use crate::limits::ARCHIVE_TIMEOUT;
 
@@ -44,9 +45,35 @@ pub trait Archive: Send + Sync {
     fn order(&self, order: OrderId) -> LookingUp<'_>;
 }
 
+/// An order as far as it is known.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Found {
+    /// The board knows it.
+    Remembered(Remembered),
+    /// It was written here lately, and is not decided yet.
+    Undecided(Placed),
+    /// The store knows it.
+    Archived(Archived),
+}
+
 impl Service {
+    /// An order of theirs, wherever it is known.
+    pub async fn find_order(&self, who: &Identity, order: OrderId) -> Result<Found, Refusal> {
+        let refusal = match self.order(who, order) {
+            Ok(known) => return Ok(Found::Remembered(known)),
+            Err(refusal) => refusal,
+        };
+        if let Some((partition, offset)) = self.undecided(who, order) {
+            return Ok(Found::Undecided(Placed { order, partition, offset, answer: None }));
+        }
+        if refusal != Refusal::OrderUnknown {
+            return Err(refusal);
+        }
+        self.archived(who, order).await.map(Found::Archived)
+    }
+
     /// An order of theirs that is not remembered here.
-    pub async fn archived(&self, who: &Identity, order: OrderId) -> Result<Archived, Refusal> {
+    async fn archived(&self, who: &Identity, order: OrderId) -> Result<Archived, Refusal> {
         let archive = self.archive.as_ref().ok_or(Refusal::OrderUnknown)?;
         // Each of these asks a store, which costs money.
         self.pacing().customer(who.customer)?;

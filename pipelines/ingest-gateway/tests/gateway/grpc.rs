@@ -82,7 +82,7 @@ async fn orders_are_placed_shown_followed_and_withdrawn() {
     assert_eq!((order.lines[0].sku.as_str(), order.lines[0].unit_price), ("A", 500));
     assert!(order.deadline.is_some() && order.decided_at.is_some());
     let record = shop.log.inner.records("orders", order.partition).unwrap();
-    assert!(record.iter().any(|record| record.offset == order.offset));
+    assert!(record.iter().any(|record| Some(record.offset) == order.offset));
     // The same as over HTTP.
     let view = shop.get(&format!("/v1/orders/{ID}"), Some(&shop.key(7, ""))).await.json();
     assert_eq!((&view["decision"], &view["state"]), (&json!(order.decision), &json!("held")));

@@ -4,6 +4,7 @@
 mod calls;
 mod faults;
 mod grpc;
+mod input;
 mod orders;
 mod pages;
 mod past;
