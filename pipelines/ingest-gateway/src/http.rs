@@ -64,8 +64,13 @@ pub(crate) fn router(gate: Arc<Gate>, origins: &[HeaderValue]) -> Router {
         .route("/openapi.json", get(openapi::serve))
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
-        .layer(from_fn_with_state(Arc::clone(&gate), guard))
-        .with_state(gate);
+        .layer(from_fn_with_state(Arc::clone(&gate), guard));
+    let router = if gate.shop.is_some() {
+        router.layer(from_fn_with_state(Arc::clone(&gate), pages::for_people))
+    } else {
+        router
+    };
+    let router = router.with_state(gate);
     if origins.is_empty() { router } else { router.layer(cors(origins)) }
 }
 
@@ -143,7 +148,7 @@ async fn not_found() -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
         "no_such_resource",
-        "nothing has this path; /openapi.json says what there is",
+        "nothing has this path; /openapi.json says what programs can ask for",
     )
 }
 

@@ -2,8 +2,9 @@
 
 import { ask, place } from "./api.js";
 import { make, one, say, working } from "./dom.js";
+import { itemLink } from "./names.js";
 import { goToRoom, isForTheRoom, passHeaders } from "./room-pass.js";
-import { isSignedIn } from "./session.js";
+import { isStranger } from "./stranger.js";
 import { money, reasonText } from "./words.js";
 
 const output = () => one("#answer");
@@ -38,7 +39,7 @@ function row(line, listing) {
   return make(
     "tr",
     {},
-    make("td", {}, make("a", { href: `/items/${encodeURIComponent(line.sku)}` }, line.sku)),
+    make("td", {}, itemLink(line.sku)),
     make("td", {}, field),
     make("td", { class: "number" }, price),
     make("td", {}, remove),
@@ -77,11 +78,7 @@ async function checkOut() {
 }
 
 export async function start() {
-  if (!isSignedIn()) {
-    say(output(), "Sign in to see your cart.", "wait");
-    one("#sign-in").hidden = false;
-    return;
-  }
+  if (isStranger("Sign in to see your cart.")) return;
   one("#check-out").addEventListener("click", () => working(one("#check-out"), output(), checkOut));
   await working(null, output(), show);
 }

@@ -2,7 +2,8 @@
 
 import { ask } from "./api.js";
 import { make, one, say, working } from "./dom.js";
-import { isSignedIn } from "./session.js";
+import { itemLink } from "./names.js";
+import { isStranger } from "./stranger.js";
 import { follow } from "./stream.js";
 import { duration, isOver, money, number, reasonText, stateMood, stateText, stateTitle, time } from "./words.js";
 
@@ -18,7 +19,7 @@ function showLines() {
       make(
         "tr",
         {},
-        make("td", {}, make("a", { href: `/items/${encodeURIComponent(line.sku)}` }, line.sku)),
+        make("td", {}, itemLink(line.sku)),
         make("td", { class: "number" }, number(line.quantity)),
         make("td", { class: "number" }, line.unit_price ? money(line.unit_price, order.currency) : ""),
         make("td", {}, line.state === "left_out" ? "left out" : line.state === "awaited" ? "awaited" : ""),
@@ -26,7 +27,8 @@ function showLines() {
     ),
   );
   const total = one("#total");
-  total.textContent = order.total ? `${money(order.total, order.currency)} (tax included: ${money(order.tax, order.currency)})` : "";
+  total.textContent = order.total ? money(order.total, order.currency) : "";
+  one("#tax").textContent = order.tax ? `${money(order.tax, order.currency)} tax included` : "";
 }
 
 function show() {
@@ -74,11 +76,7 @@ function take(type, event) {
 export async function start() {
   const id = one("#order").dataset.order;
   const output = one("#answer");
-  if (!isSignedIn()) {
-    say(output, "Sign in to see your order.", "wait");
-    one("#sign-in").hidden = false;
-    return;
-  }
+  if (isStranger("Sign in to see your order.")) return;
   const path = `/v1/orders/${id}`;
   try {
     order = await ask("GET", path);
@@ -103,5 +101,10 @@ export async function start() {
       if (isOver(order.state) && order.state !== "expired" && order.state !== "cancelled") stream.stop();
     },
     onState: (isLive) => (one("#live").hidden = !isLive),
+    onEnd: (status) => {
+      if (status !== 404 || seen.size > 0) return;
+      one("#body").hidden = true;
+      say(output, "There is no such order in your account.", "bad");
+    },
   });
 }

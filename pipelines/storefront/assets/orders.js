@@ -1,8 +1,8 @@
 // My orders, the latest first.
 
 import { ask } from "./api.js";
-import { make, one, say, working } from "./dom.js";
-import { isSignedIn } from "./session.js";
+import { make, one, working } from "./dom.js";
+import { isStranger } from "./stranger.js";
 import { money, stateTitle, time } from "./words.js";
 
 let next = "/v1/me/orders";
@@ -30,11 +30,7 @@ async function more() {
 
 export async function start() {
   const output = one("#answer");
-  if (!isSignedIn()) {
-    say(output, "Sign in to see your orders.", "wait");
-    one("#sign-in").hidden = false;
-    return;
-  }
+  if (isStranger("Sign in to see your orders.")) return;
   one("#more").addEventListener("click", () => working(one("#more"), output, more));
   await working(null, output, more);
 }

@@ -3,7 +3,7 @@
 import { ask } from "./api.js";
 import { one, say, working } from "./dom.js";
 import { dropPass, keepPass, passFor } from "./room-pass.js";
-import { isSignedIn } from "./session.js";
+import { isStranger } from "./stranger.js";
 import { follow } from "./stream.js";
 import { number, span, time } from "./words.js";
 
@@ -57,11 +57,7 @@ export async function start() {
   const sale = one("#room").dataset.sale;
   const path = `/v1/rooms/${encodeURIComponent(sale)}`;
   const output = one("#answer");
-  if (!isSignedIn()) {
-    say(output, "Sign in to take a place.", "wait");
-    one("#sign-in").hidden = false;
-    return;
-  }
+  if (isStranger("Sign in to take a place.")) return;
   one("#enter").hidden = false;
   one("#enter").addEventListener("click", () =>
     working(one("#enter"), output, async () => {

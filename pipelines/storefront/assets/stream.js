@@ -37,9 +37,9 @@ async function read(response, take) {
 
 /**
  * Follows `path` until `stop()` is called: `onEvent(type, data)` for each event, `onState(isLive)` when the connection comes
- * or goes. Ends by itself where the gateway says there is nothing to follow.
+ * or goes. Ends by itself where the gateway says there is nothing to follow, and tells `onEnd(status)`.
  */
-export function follow(path, { onEvent, onState = () => {}, headers = {} }) {
+export function follow(path, { onEvent, onState = () => {}, onEnd = () => {}, headers = {} }) {
   const ended = new AbortController();
   let last = null;
   let wait = WAIT_FIRST_MS;
@@ -50,7 +50,10 @@ export function follow(path, { onEvent, onState = () => {}, headers = {} }) {
     const access = isSignedIn() ? await token() : null;
     if (access) all.Authorization = `Bearer ${access}`;
     const response = await fetch(path, { headers: all, signal: ended.signal, cache: "no-store", credentials: "same-origin" });
-    if (response.status === 204 || [400, 403, 404, 410].includes(response.status)) return false;
+    if (response.status === 204 || [400, 403, 404, 410].includes(response.status)) {
+      onEnd(response.status);
+      return false;
+    }
     if (!response.ok) throw new Error(`status ${response.status}`);
     onState(true);
     await read(response, (event) => {

@@ -1,6 +1,7 @@
 // The wall of a sale: for a big screen.
 
 import { make, one, showStock, stockBar } from "./dom.js";
+import { itemLink } from "./names.js";
 import { follow } from "./stream.js";
 import { number, reasonText } from "./words.js";
 
@@ -17,13 +18,19 @@ function spark() {
   one("#spark path").setAttribute("d", points.length > 1 ? `M${points.join("L")}` : "");
 }
 
+function makeItem(sku) {
+  const figures = make("span", { class: "small soft number push", "data-figures": "" });
+  const entry = make("li", {}, make("div", { class: "row" }, make("strong", {}, itemLink(sku)), figures));
+  entry.append(stockBar());
+  one("#items").append(entry);
+  return entry;
+}
+
+/** The entry of a listing: the page came with those there were then. */
 function itemOf(sku) {
   if (!items.has(sku)) {
-    const figures = make("span", { class: "small soft number" });
-    const entry = make("li", {}, make("div", { class: "row" }, make("strong", {}, sku), make("span", { class: "push" }, figures)));
-    entry.append(stockBar());
-    one("#items").append(entry);
-    items.set(sku, { entry, figures });
+    const entry = one(`#items [data-sku="${CSS.escape(sku)}"]`) || makeItem(sku);
+    items.set(sku, { entry, figures: one("[data-figures]", entry) });
   }
   return items.get(sku);
 }

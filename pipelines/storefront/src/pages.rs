@@ -187,7 +187,11 @@ mod tests {
 
     fn figures() -> Figures {
         let stock = Stock { free: 0, held: 0, sold: 0, waiting: 0 };
-        Figures { stock, items: vec![FigureItem { sku: NASTY.to_owned(), stock }], ..Figures::default() }
+        Figures {
+            stock,
+            items: vec![FigureItem { sku: NASTY.to_owned(), title: NASTY.to_owned(), stock }],
+            ..Figures::default()
+        }
     }
 
     #[test]

@@ -185,6 +185,8 @@ pub struct Figures {
 pub struct FigureItem {
     /// The SKU.
     pub sku: String,
+    /// What people call it.
+    pub title: String,
     /// Its stock.
     pub stock: Stock,
 }

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::extract::{Request, State};
+use axum::http::header::{
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER,
+};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use catalogue::{Catalogue, Product};
@@ -75,6 +78,23 @@ fn show(gate: &Gate, render: impl FnOnce(&Storefront) -> Result<String, PageErro
     }
 }
 
+/// Shows refusals as pages to whoever wants a page: a browser that goes somewhere, not a script.
+pub(super) async fn for_people(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    let accepted = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
+    let wants_page = !request.uri().path().starts_with("/v1/")
+        && accepted.is_some_and(|value| value.contains("text/html"));
+    let response = next.run(request).await;
+    let problem = response.extensions().get::<Problem>().filter(|_| wants_page);
+    let Some(problem) = problem else { return response };
+    let mut shown =
+        show(&gate, |pages| pages.problem(problem.status.as_u16(), &problem.title, &problem.detail));
+    *shown.status_mut() = problem.status;
+    if let Some(seconds) = response.headers().get(RETRY_AFTER) {
+        shown.headers_mut().insert(RETRY_AFTER, seconds.clone());
+    }
+    shown
+}
+
 /// What is not there, for people.
 fn missing(gate: &Gate, what: &str) -> Response {
     let mut response = show(gate, |pages| pages.problem(404, "Not here", what));
@@ -91,12 +111,17 @@ async fn home(State(gate): State<Arc<Gate>>, uri: Uri) -> Result<Response, Probl
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "search_failed", "the search failed; try again")
     })?;
     let now = gate.service.now();
+    let mut cards: Vec<Card> = found.items.iter().map(|item| card(&gate, &item.product, now)).collect();
+    if asked.text.is_empty() {
+        // Whoever just looks around looks for what can be had.
+        cards.sort_by_key(|card| card.offer.is_none());
+    }
     let home = Home {
         query: asked.text.clone(),
         chosen: !asked.filters.is_empty(),
         sales: sales(&gate, now),
         filters: filters(&asked, &found.facets),
-        cards: found.items.iter().map(|item| card(&gate, &item.product, now)).collect(),
+        cards,
         total: found.total,
         page: found.page,
         pages: found.pages,
@@ -201,8 +226,16 @@ async fn wall(State(gate): State<Arc<Gate>>, Segment(name): Segment<String>) -> 
         return missing(&gate, "There is no such sale.");
     };
     let WallView { decided, decided_per_second, items, stock: whole, .. } = view;
-    let items =
-        items.into_iter().map(|item| FigureItem { sku: item.sku, stock: stock(item.stock) }).collect();
+    let products = gate.shop.as_ref().map(|shop| shop.products());
+    let title = |sku: &str| Some(products.as_ref()?.get(&sku.parse().ok()?)?.product.title.clone());
+    let items = items
+        .into_iter()
+        .map(|item| FigureItem {
+            title: title(&item.sku).unwrap_or_else(|| item.sku.clone()),
+            sku: item.sku,
+            stock: stock(item.stock),
+        })
+        .collect();
     let figures = Figures { decided, decided_per_second, stock: stock(whole), items };
     show(&gate, |pages| pages.wall(&name, &figures))
 }

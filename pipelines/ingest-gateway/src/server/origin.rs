@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use ppp::{HeaderResult, PartialResult as _, v1, v2};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, Interest};
 use tokio::net::TcpStream;
 
 use crate::limits::PROXY_HEAD_BYTES_MAX;
@@ -83,10 +83,12 @@ pub(super) async fn take_head(stream: &mut TcpStream) -> Option<Option<SocketAdd
 pub(super) async fn is_http2(stream: &TcpStream) -> Option<bool> {
     let mut bytes = [0; PREFACE.len()];
     loop {
+        // Asked first: what is there once the other side has ended is all there will be.
+        let is_all = stream.ready(Interest::READABLE).await.ok()?.is_read_closed();
         let count = stream.peek(&mut bytes).await.ok().filter(|count| *count > 0)?;
         match bytes.get(..count)? {
             whole if whole == PREFACE => return Some(true),
-            part if PREFACE.starts_with(part) => tokio::time::sleep(LOOK).await,
+            part if PREFACE.starts_with(part) && !is_all => tokio::time::sleep(LOOK).await,
             _ => return Some(false),
         }
     }

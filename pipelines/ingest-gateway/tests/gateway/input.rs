@@ -155,7 +155,11 @@ fn no_bytes_bring_the_server_down() {
         "\u{ff}",
         "connection: close",
     ]);
-    let mut runner = TestRunner::new(ProptestConfig { cases: 300, ..ProptestConfig::default() });
+    let mut runner = TestRunner::new(ProptestConfig {
+        cases: 300,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
     let sent = runner.run(&prop::collection::vec(words, 1..24), |words| {
         runtime.block_on(async {
             use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

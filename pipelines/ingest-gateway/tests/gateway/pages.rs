@@ -6,9 +6,10 @@ use catalogue::Product;
 use ingest_gateway::server::ServerOptions;
 use ingest_gateway::together::{Companions, Counting, Together};
 use order_model::Sku;
+use reqwest::Method;
 use serde_json::json;
 
-use crate::shop::{Shop, Wishes, now};
+use crate::shop::{Answer, Shop, Wishes, now};
 
 fn product(sku: &str, title: &str) -> Product {
     Product::new(sku.parse().unwrap(), title)
@@ -30,6 +31,23 @@ async fn the_pages_of_a_letter_and_of_the_sales_are_there() {
         (script.status.as_u16(), script.header("content-type")),
         (200, "text/javascript; charset=utf-8")
     );
+
+    // A browser is shown a page, a script a document.
+    for (path, status) in
+        [("/no/such/page", 404), ("/items/ZZZ", 404), ("/orders/x", 400), ("/rooms/none", 404)]
+    {
+        let wants_page = shop.request(Method::GET, path, None).header("accept", "text/html,*/*;q=0.8");
+        let page = Answer::of(wants_page.send().await.unwrap()).await;
+        assert_eq!(
+            (page.status.as_u16(), page.header("content-type")),
+            (status, "text/html; charset=utf-8"),
+            "{path}"
+        );
+        assert!(
+            page.text.contains("To the shop") && page.header("content-security-policy").contains("'none'")
+        );
+    }
+    shop.get("/no/such/page", None).await.problem(404, "no_such_resource");
 
     let later = humantime(now().0 + 3_600_000);
     shop.list(&[("A", 5)], &json!({})).await;

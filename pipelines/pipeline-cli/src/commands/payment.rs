@@ -29,9 +29,9 @@ use crate::times;
 const LOOK: Duration = Duration::from_millis(50);
 /// The provider's answer that is waited for, at the longest.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// Of a thousand: what goes wrong in the sandbox.
+/// Of a thousand: what goes wrong in the sandbox, besides what is declined.
 const SANDBOX_FAULTS: SandboxFaults = SandboxFaults {
-    declined: 50,
+    declined: 0,
     pending: 20,
     lost: 10,
     turned_away: 10,
@@ -124,7 +124,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
             warning(
                 "the sandbox pays: no money moves. --set payment_provider=https://api.stripe.com is for real",
             );
-            PaymentWorker::start(&parts, &options, sandbox()?).context(starting)?
+            PaymentWorker::start(&parts, &options, sandbox(settings.sandbox_declines)?).context(starting)?
         }
         PaymentProvider::Http(endpoint) => {
             let key = settings.key.clone().ok_or_else(|| {
@@ -143,10 +143,11 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::Ok)
 }
 
-fn sandbox() -> Result<Sandbox> {
+fn sandbox(declined: u64) -> Result<Sandbox> {
     let [a, b, c, d, ..]: [u8; 32] = random()?;
     let seed = u64::from(u32::from_be_bytes([a, b, c, d]));
-    let (faults, secret) = (SANDBOX_FAULTS, "sandbox".to_owned());
+    let faults = SandboxFaults { declined, ..SANDBOX_FAULTS };
+    let secret = "sandbox".to_owned();
     Ok(Sandbox::new(SandboxOptions { seed, faults, secret, clock: Arc::new(times::now) }))
 }
 

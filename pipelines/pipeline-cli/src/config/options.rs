@@ -133,6 +133,11 @@ pub const OPTIONS: &[ConfigOption] = &[
         "sandbox",
         "who takes the money: `sandbox`, which moves none, or the URL of an API in Stripe's shape",
     ),
+    option(
+        "payment_sandbox_declines",
+        "50",
+        "how many payments of a thousand the sandbox declines; 0: none, 1000: all",
+    ),
     secret("payment_key", "secret key at the payment provider; best given as PIPELINE_PAYMENT_KEY"),
     secret(
         "payment_callback_secret",

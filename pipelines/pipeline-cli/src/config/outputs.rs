@@ -94,6 +94,8 @@ pub enum PaymentProvider {
 pub struct PaymentSettings {
     /// Who takes the money.
     pub provider: PaymentProvider,
+    /// How many payments of a thousand the sandbox declines.
+    pub sandbox_declines: u64,
     /// Our key there.
     pub key: Option<String>,
     /// What callbacks are signed with.
@@ -113,8 +115,15 @@ impl PaymentSettings {
             "" => Ok(None),
             address => address.parse().map(Some).map_err(|_| "it has to be an address with a port"),
         })?;
+        let sandbox_declines = values.parse("payment_sandbox_declines", |text| {
+            text.parse()
+                .ok()
+                .filter(|declines| *declines <= 1_000)
+                .ok_or("it has to be a number from 0 to 1000")
+        })?;
         Ok(Self {
             provider,
+            sandbox_declines,
             key: values.optional("payment_key"),
             callback_secret: values.optional("payment_callback_secret"),
             listen,
