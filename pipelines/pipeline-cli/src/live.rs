@@ -26,7 +26,7 @@ const LISTINGS_SHOWN_MAX: u16 = 21;
 /// Cells of a stock bar.
 const BAR_CELLS: u64 = 30;
 
-/// Draws the board on standard error until `done`; `shop` is where people reach it.
+/// Draws the board on standard error until `done`; `shop` is where people find it.
 pub fn watch(board: &Board, orders: u64, shop: Option<&str>, done: impl Fn() -> bool) {
     if let Err(error) = draw_until(board, orders, shop, done) {
         // The sale goes on; only the view is gone.
@@ -77,19 +77,12 @@ fn draw(frame: &mut Frame<'_>, now: &Snapshot, orders: u64, rate: u64, shop: Opt
         Constraint::Length(4),
     ]);
     let [progress, stock, counts] = areas.areas(frame.area());
-    draw_progress(frame, progress, now, orders, rate, shop);
+    draw_progress(frame, progress, now, orders, rate);
     draw_stock(frame, stock, now);
-    draw_counts(frame, counts, now);
+    draw_counts(frame, counts, now, shop);
 }
 
-fn draw_progress(
-    frame: &mut Frame<'_>,
-    area: Rect,
-    now: &Snapshot,
-    orders: u64,
-    rate: u64,
-    shop: Option<&str>,
-) {
+fn draw_progress(frame: &mut Frame<'_>, area: Rect, now: &Snapshot, orders: u64, rate: u64) {
     let phase = match now.phase {
         Phase::Opening => "opening the listings",
         Phase::Selling => "selling",
@@ -102,8 +95,7 @@ fn draw_progress(
         _ => (now.placed, orders),
     };
     let per_mille = u16::try_from(done.saturating_mul(1_000) / all.max(1)).unwrap_or(1_000).min(1_000);
-    let mut title = vec![" Doorbuster ".bold(), Span::from(phase)];
-    title.extend(shop.map(|url| Span::from(format!("   {url}")).underlined()));
+    let title = vec![" Doorbuster ".bold(), Span::from(phase)];
     let gauge = Gauge::default()
         .block(Block::new().title(Line::from(title)))
         .gauge_style(Style::new().fg(Color::Cyan))
@@ -147,7 +139,7 @@ fn draw_stock(frame: &mut Frame<'_>, area: Rect, now: &Snapshot) {
     frame.render_widget(Paragraph::new(lines), area);
 }
 
-fn draw_counts(frame: &mut Frame<'_>, area: Rect, now: &Snapshot) {
+fn draw_counts(frame: &mut Frame<'_>, area: Rect, now: &Snapshot, shop: Option<&str>) {
     use OrderEventKind::{Cancelled, Declined, Expired, Held, Paid, Refund, Rejected, TurnedAway, Waiting};
     let count = |kind: OrderEventKind| format!("{} {}   ", now.count(kind), kind.name().replace('_', " "));
     let line =
@@ -156,6 +148,7 @@ fn draw_counts(frame: &mut Frame<'_>, area: Rect, now: &Snapshot) {
         Line::from(""),
         line(&[Held, Paid, Waiting, Rejected, TurnedAway]),
         line(&[Cancelled, Declined, Expired, Refund]),
+        Line::from(shop.unwrap_or_default()).bold(),
     ];
     frame.render_widget(Paragraph::new(lines), area);
 }

@@ -48,7 +48,6 @@ fn run(command: &mut Command) {
 }
 
 #[test]
-#[expect(clippy::unwrap_used, reason = "a test")]
 fn people_shop_in_a_browser() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let scenarios = root.join("pipelines/storefront/browser");

@@ -199,7 +199,7 @@ fn sell(
     let result = std::thread::scope(|scope| {
         let sale = scope.spawn(|| order_demo::run(&parts, &options, &board, stop));
         if is_live {
-            watch(&board, args.orders, shop.map(Shop::url), || sale.is_finished());
+            watch(&board, args.orders, shop.map(Shop::sign).as_deref(), || sale.is_finished());
         }
         sale.join().unwrap_or(Err(DemoError::Ended("sale")))
     });
@@ -215,7 +215,7 @@ fn stay_open(shop: &Shop, stop: &Stop) {
     if !(std::io::stderr().is_terminal() && std::io::stdout().is_terminal()) {
         return;
     }
-    note(format!("the shop is still at {}, though everything is closed; Ctrl-C ends it", shop.url()));
+    note(format!("the sale is over, the shop still there to look around; Ctrl-C ends it: {}", shop.sign()));
     while stop.level() == StopLevel::Run {
         std::thread::sleep(LOOK);
     }

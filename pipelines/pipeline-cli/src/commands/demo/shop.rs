@@ -1,5 +1,6 @@
 //! The shop of a demo: the very gateway that `pipeline gateway run` starts, on the demo's log, tables and analytics.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use accounts::TokenKeys;
@@ -34,6 +35,8 @@ const LETTERS_FOLDER: &str = "letters";
 pub(super) struct Shop {
     gateway: Gateway,
     key: String,
+    /// Where letters to people lie, if there are accounts.
+    letters: Option<PathBuf>,
 }
 
 impl Shop {
@@ -53,11 +56,12 @@ impl Shop {
             roles: Roles { producer: true, admin: false },
         };
         let key = secret.program_key(&producer, TimeMs(0));
-        let people = match outputs {
+        let letters = outputs.map(|_| ground.folder.join(LETTERS_FOLDER));
+        let people = match &letters {
             None => None,
-            Some(_) => Some(PeopleParts {
+            Some(letters) => Some(PeopleParts {
                 keys: TokenKeys::open(&ground.folder.join(keys::TOKENS_FILE_NAME))?,
-                letters: Letters::Folder(ground.folder.join(LETTERS_FOLDER)),
+                letters: Letters::Folder(letters.clone()),
                 is_required: true,
             }),
         };
@@ -82,12 +86,13 @@ impl Shop {
             "the shop is open at {0}, and shows how the sale goes at {0}/sales/{SALE}/wall",
             gateway.origin()
         ));
-        Ok(Self { gateway, key })
+        Ok(Self { gateway, key, letters })
     }
 
-    /// Where people reach it.
-    pub(super) fn url(&self) -> &str {
-        self.gateway.origin()
+    /// Where people reach it, and where they find the letters it writes them.
+    pub(super) fn sign(&self) -> String {
+        let letters = self.letters.as_ref().map(|folder| format!("   letters: {}", folder.display()));
+        format!("{}{}", self.gateway.origin(), letters.unwrap_or_default())
     }
 
     /// Puts what the proof says on the wall of the sale.
