@@ -84,6 +84,7 @@ pub struct DoorStatus {
 pub(crate) struct Shared {
     in_hand: AtomicUsize,
     is_stalled: AtomicBool,
+    is_closed: AtomicBool,
     accepted: AtomicU64,
     unknown: AtomicU64,
     turned_away: AtomicU64,
@@ -145,7 +146,11 @@ impl Door {
         if self.shared.is_stalled.load(Ordering::Relaxed) {
             return self.turn_away(all(Outcome::Away));
         }
-        let before = self.shared.in_hand.fetch_add(count, Ordering::Relaxed);
+        let before = self.shared.in_hand.fetch_add(count, Ordering::SeqCst);
+        if self.shared.is_closed.load(Ordering::SeqCst) {
+            self.shared.in_hand.fetch_sub(count, Ordering::Relaxed);
+            return self.turn_away(all(Outcome::Away));
+        }
         if before.saturating_add(count) > self.commands_max {
             self.shared.in_hand.fetch_sub(count, Ordering::Relaxed);
             return self.turn_away(all(Outcome::Full));
@@ -157,6 +162,12 @@ impl Door {
         }
         // A thread that has gone took the commands with it: they may be in the log.
         answer.await.unwrap_or_else(|_| all(Outcome::Unknown))
+    }
+
+    /// Lets nothing in any more; everybody is told [`Outcome::Away`]. What is in hand goes its way:
+    /// [`DoorStatus::in_hand`] says when it has.
+    pub fn close(&self) {
+        self.shared.is_closed.store(true, Ordering::SeqCst);
     }
 
     fn turn_away(&self, outcomes: Outcomes) -> Outcomes {

@@ -60,7 +60,10 @@ pub trait Entrance: Send + Sync {
     fn place(&self, place: &Place) -> Result<(), EntranceError>;
 
     /// How far the orders taken so far are.
-    fn progress(&self) -> EntranceProgress;
+    fn progress(&self) -> Result<EntranceProgress, EntranceError>;
+
+    /// Lets nobody in any more, and waits until whoever is on the way in is: the log stays as it is then.
+    fn close(&self);
 }
 
 /// How far orders are on their way in.

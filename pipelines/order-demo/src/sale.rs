@@ -69,7 +69,8 @@ pub fn run(
     })?;
     let certificates: Vec<_> = summary.partitions.iter().map(|partition| partition.certificate).collect();
     let certificate = order_proof::combine(&certificates);
-    let sent_away = parts.entrance.as_ref().map_or(0, |entrance| entrance.progress().sent_away);
+    let progress = parts.entrance.as_ref().map(|entrance| entrance.progress()).transpose()?;
+    let sent_away = progress.unwrap_or_default().sent_away;
     let appended = board.lock().appended;
     Ok(DemoResult { placed, appended, sent_away, seconds, certificate, takings, proof })
 }
@@ -149,6 +150,11 @@ impl Sale<'_, '_> {
         self.board.enter(Phase::Closing);
         self.operate(&mut writer, CLOSING_IDS, |_| ListingChange::Close)?;
         self.wait_until(|| Ok(self.board.lock().waiting() == 0 && self.is_quiet()?))?;
+        if let Some(entrance) = &self.parts.entrance {
+            // People who still look around must not add to what is proved.
+            entrance.close();
+            self.wait_until(|| self.is_quiet())?;
+        }
         Ok((placed, seconds))
     }
 

@@ -50,13 +50,13 @@ pub(crate) fn shop(
         if !more {
             break;
         }
-        if backlog + ways.under_way() > AHEAD_RECORDS_MAX || options.rate.is_some() {
+        if backlog + ways.under_way()? > AHEAD_RECORDS_MAX || options.rate.is_some() {
             let appended = ways.acknowledged(GATHER)?;
             board.lock().appended = appended;
         }
     }
     let Shoppers { mut ways, traffic, .. } = shoppers;
-    while ways.under_way() > 0 {
+    while ways.under_way()? > 0 {
         if stop.level() != StopLevel::Run {
             return Err(DemoError::BrokenOff);
         }
@@ -88,15 +88,16 @@ impl Ways {
     /// Records the log has acknowledged so far, after waiting for more at most so long.
     fn acknowledged(&mut self, wait: Duration) -> Result<u64, DemoError> {
         self.written += self.writer.poll(wait)?;
-        Ok(self.written + self.entered().acknowledged)
+        Ok(self.written + self.entered()?.acknowledged)
     }
 
-    fn under_way(&self) -> u64 {
-        self.writer.records_under_way() + self.entered().under_way
+    fn under_way(&self) -> Result<u64, DemoError> {
+        Ok(self.writer.records_under_way() + self.entered()?.under_way)
     }
 
-    fn entered(&self) -> EntranceProgress {
-        self.entrance.as_ref().map_or_else(EntranceProgress::default, |entrance| entrance.progress())
+    fn entered(&self) -> Result<EntranceProgress, DemoError> {
+        let progress = self.entrance.as_ref().map(|entrance| entrance.progress()).transpose()?;
+        Ok(progress.unwrap_or_default())
     }
 }
 

@@ -1,8 +1,9 @@
 //! Callbacks of the provider: whether one is genuine and new, and which payment it is about. In Stripe's shape.
 //!
-//! Promised: only a body signed with one of our secrets, lately, gets through, and only once while it is remembered; a
-//! callback is taken for a hint, never for the truth: the payment itself is asked after. Not promised: that callbacks
-//! come, or come in order.
+//! Promised: only a body signed with one of our secrets, lately, gets through; a callback is taken for a hint, never for
+//! the truth: the payment itself is asked after. It counts as done, and a repeat as known, only once the log has all that
+//! follows from it, or had it already, so whoever answers the provider after [`Receipt::done`] loses none to a crash. Not
+//! promised: that callbacks come, or come in order.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,9 +13,10 @@ use crossbeam_channel::{Sender, TrySendError};
 use hmac::{Hmac, KeyInit, Mac};
 use order_model::TimeMs;
 use sha2::Sha256;
+use tokio::sync::oneshot;
 
 use crate::limits::{
-    CALLBACK_BYTES_MAX, CALLBACK_SIGNATURES_MAX, CALLBACK_TOLERANCE, CALLBACKS_REMEMBERED_MAX,
+    CALLBACK_BYTES_MAX, CALLBACK_SIGNATURES_MAX, CALLBACK_TOLERANCE, CALLBACK_WAIT, CALLBACKS_REMEMBERED_MAX,
 };
 use crate::provider::Payment;
 use crate::shape;
@@ -55,10 +57,10 @@ pub enum CallbackError {
 }
 
 /// What became of a callback.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Debug)]
 pub enum Taken {
-    /// The payment will be looked at.
-    Noted,
+    /// The payment will be looked at; wait for it before the provider is told that it is done.
+    Noted(Receipt),
     /// It was here before.
     Repeated,
     /// It is about no payment of ours.
@@ -153,6 +155,42 @@ fn from_hex(text: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
+/// Tells when a callback is done.
+#[derive(Debug)]
+pub struct Receipt(oneshot::Receiver<()>);
+
+impl Receipt {
+    /// Waits, not for ever.
+    ///
+    /// # Errors
+    /// [`CallbackError::Busy`] when it takes longer than a provider waits, [`CallbackError::Ended`] when the worker has
+    /// ended: the provider is to call again.
+    pub async fn done(self) -> Result<(), CallbackError> {
+        match tokio::time::timeout(CALLBACK_WAIT, self.0).await {
+            Err(_) => Err(CallbackError::Busy),
+            Ok(Err(_)) => Err(CallbackError::Ended),
+            Ok(Ok(())) => Ok(()),
+        }
+    }
+}
+
+/// A callback in hand: its payment, and who wants to know when it is done. Dropped, it is not done.
+pub(crate) struct Note {
+    pub(crate) payment: Payment,
+    id: String,
+    inner: Arc<Inner>,
+    receipt: oneshot::Sender<()>,
+}
+
+impl Note {
+    /// All that follows from it is in the log.
+    pub(crate) fn done(self) {
+        self.inner.seen.lock().unwrap_or_else(PoisonError::into_inner).remember(self.id);
+        // Whoever asked may have gone.
+        self.receipt.send(()).ok();
+    }
+}
+
 /// Where callbacks come in. Cheap to clone; for the router, or for a gateway that serves an endpoint of its own.
 #[derive(Clone)]
 pub struct Callbacks(Arc<Inner>);
@@ -160,7 +198,7 @@ pub struct Callbacks(Arc<Inner>);
 struct Inner {
     secrets: Vec<String>,
     clock: Arc<dyn Fn() -> TimeMs + Send + Sync>,
-    inbox: Sender<Payment>,
+    inbox: Sender<Note>,
     seen: Mutex<Seen>,
 }
 
@@ -174,7 +212,7 @@ impl Callbacks {
     pub(crate) fn new(
         secrets: Vec<String>,
         clock: Arc<dyn Fn() -> TimeMs + Send + Sync>,
-        inbox: Sender<Payment>,
+        inbox: Sender<Note>,
     ) -> Self {
         Self(Arc::new(Inner { secrets, clock, inbox, seen: Mutex::default() }))
     }
@@ -184,22 +222,24 @@ impl Callbacks {
         let callback = read_callback(&self.0.secrets, header, body, (self.0.clock)())?;
         let ours = |payment: &Payment| payment.order.is_some() && payment.sku.is_some();
         let Some(payment) = callback.payment.filter(ours) else { return Ok(Taken::NotOurs) };
-        let mut seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.known.contains(&callback.id) {
+        if self.0.seen.lock().unwrap_or_else(PoisonError::into_inner).known.contains(&callback.id) {
             return Ok(Taken::Repeated);
         }
-        // Remembered only once it is in hand, or the provider's next try would be dropped.
-        self.0.inbox.try_send(payment).map_err(|error| match error {
+        let (receipt, done) = oneshot::channel();
+        let note = Note { payment, id: callback.id, inner: Arc::clone(&self.0), receipt };
+        self.0.inbox.try_send(note).map_err(|error| match error {
             TrySendError::Full(_) => CallbackError::Busy,
             TrySendError::Disconnected(_) => CallbackError::Ended,
         })?;
-        seen.remember(callback.id);
-        Ok(Taken::Noted)
+        Ok(Taken::Noted(Receipt(done)))
     }
 }
 
 impl Seen {
     fn remember(&mut self, id: String) {
+        if self.known.contains(&id) {
+            return;
+        }
         if self.by_age.len() >= CALLBACKS_REMEMBERED_MAX
             && let Some(oldest) = self.by_age.pop_front()
         {

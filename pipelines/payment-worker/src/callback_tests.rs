@@ -5,9 +5,8 @@ use std::sync::Arc;
 use crossbeam_channel::bounded;
 use order_model::TimeMs;
 
-use crate::callback::{CallbackError, Callbacks, Taken, sign, verify};
+use crate::callback::{CallbackError, Callbacks, Note, Receipt, Taken, sign, verify};
 use crate::limits::{CALLBACK_BYTES_MAX, CALLBACK_TOLERANCE};
-use crate::provider::Payment;
 
 const NOW: TimeMs = TimeMs(1_700_000_000_000);
 
@@ -21,23 +20,35 @@ fn event(id: &str, metadata: &str) -> Vec<u8> {
 
 const OURS: &str = r#""order":"00000000-0000-0000-0000-000000000007","sku":"a""#;
 
-fn callbacks(room: usize) -> (Callbacks, crossbeam_channel::Receiver<Payment>) {
+fn callbacks(room: usize) -> (Callbacks, crossbeam_channel::Receiver<Note>) {
     let (inbox, outbox) = bounded(room);
     (Callbacks::new(vec!["old".to_owned(), "new".to_owned()], Arc::new(|| NOW), inbox), outbox)
 }
 
+fn outcome(receipt: Receipt) -> Result<(), CallbackError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    runtime.unwrap().block_on(receipt.done())
+}
+
 #[test]
-fn a_genuine_callback_is_taken_once() {
+fn a_genuine_callback_is_known_once_it_is_done() {
     let (callbacks, outbox) = callbacks(4);
     let body = event("evt_1", OURS);
     let header = sign("new", &body, NOW);
-    assert_eq!(callbacks.take(Some(&header), &body), Ok(Taken::Noted));
-    assert_eq!(callbacks.take(Some(&header), &body), Ok(Taken::Repeated));
+    let noted = || match callbacks.take(Some(&header), &body) {
+        Ok(Taken::Noted(receipt)) => receipt,
+        other => panic!("{other:?}"),
+    };
+    let [first, second] = [noted(), noted()];
+    drop(outbox.try_recv().unwrap());
+    assert_eq!(outcome(first), Err(CallbackError::Ended), "dropped is not done");
+    let note = outbox.try_recv().unwrap();
+    assert_eq!((note.payment.id.as_str(), note.payment.captured), ("pi_1", 500));
+    note.done();
+    assert_eq!(outcome(second), Ok(()));
     let later = sign("old", &body, TimeMs(NOW.0 + 60_000));
-    assert_eq!(callbacks.take(Some(&later), &body), Ok(Taken::Repeated), "signed anew, still the same");
-    let payment = outbox.try_recv().unwrap();
-    assert_eq!((payment.id.as_str(), payment.captured), ("pi_1", 500));
-    assert!(outbox.try_recv().is_err());
+    let repeated = callbacks.take(Some(&later), &body);
+    assert!(matches!(repeated, Ok(Taken::Repeated)), "signed anew, still the same: {repeated:?}");
 }
 
 #[test]
@@ -63,10 +74,10 @@ fn what_is_not_genuine_is_turned_away_by_name() {
         (Some(&old), &body, CallbackError::OutOfTime { seconds_off: 301 }),
         (Some(&ahead), &body, CallbackError::OutOfTime { seconds_off: 301 }),
     ] {
-        assert_eq!(callbacks.take(header, body), Err(error), "{header:?}");
+        assert_eq!(callbacks.take(header, body).unwrap_err(), error, "{header:?}");
     }
     let huge = vec![b' '; CALLBACK_BYTES_MAX + 1];
-    assert_eq!(callbacks.take(Some(&good), &huge), Err(CallbackError::TooLarge(huge.len())));
+    assert_eq!(callbacks.take(Some(&good), &huge).unwrap_err(), CallbackError::TooLarge(huge.len()));
     let garbage = b"{".to_vec();
     let header = sign("new", &garbage, NOW);
     assert!(matches!(callbacks.take(Some(&header), &garbage), Err(CallbackError::Unreadable(_))));
@@ -97,7 +108,7 @@ fn payments_of_others_are_let_pass() {
     for (id, metadata) in [("evt_1", ""), ("evt_2", r#""order":"7","sku":"a""#), ("evt_3", r#""sku":"a""#)] {
         let body = event(id, metadata);
         let header = sign("new", &body, NOW);
-        assert_eq!(callbacks.take(Some(&header), &body), Ok(Taken::NotOurs), "{metadata}");
+        assert!(matches!(callbacks.take(Some(&header), &body), Ok(Taken::NotOurs)), "{metadata}");
     }
     assert!(outbox.is_empty());
 }
@@ -109,10 +120,10 @@ fn what_there_is_no_room_for_is_not_remembered() {
         let body = event(id, OURS);
         callbacks.take(Some(&sign("new", &body, NOW)), &body)
     };
-    assert_eq!(take("evt_1"), Ok(Taken::Noted));
-    assert_eq!(take("evt_2"), Err(CallbackError::Busy));
-    outbox.try_recv().unwrap();
-    assert_eq!(take("evt_2"), Ok(Taken::Noted));
+    assert!(matches!(take("evt_1"), Ok(Taken::Noted(_))));
+    assert_eq!(take("evt_2").unwrap_err(), CallbackError::Busy);
+    outbox.try_recv().unwrap().done();
+    assert!(matches!(take("evt_2"), Ok(Taken::Noted(_))));
     drop(outbox);
-    assert_eq!(take("evt_3"), Err(CallbackError::Ended));
+    assert_eq!(take("evt_3").unwrap_err(), CallbackError::Ended);
 }

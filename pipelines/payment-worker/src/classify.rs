@@ -19,13 +19,14 @@ pub struct Refusal<'a> {
 /// |---|---|---|---|---|
 /// | any | any | `idempotency_key_in_use`, `lock_timeout`, `rate_limit` | retry | the call was turned away whole |
 /// | 409, 429 | any | any | retry | the same, without a code |
-/// | any | any | `payment_intent_unexpected_state`, `charge_already_refunded`, `charge_already_captured`, `resource_missing`, `intent_invalid_state` | look up | the payment is further than we thought |
+/// | any | any | `resource_missing` | missing | there is no such payment |
+/// | any | any | `payment_intent_unexpected_state`, `charge_already_refunded`, `charge_already_captured`, `intent_invalid_state` | look up | the payment is further than we thought |
 /// | any | `idempotency_error` | any | look up | the key was used for another amount |
 /// | 401, 403 | any | any | halt | the key is wrong, or lacks a right |
 /// | any | `authentication_error` | any | halt | the same |
 /// | 402 | any | any | decline | the bank or the customer says no |
 /// | any | `card_error` | any | decline | the same |
-/// | 404 | any | any | look up | |
+/// | 404 | any | any | look up | perhaps no answer of this API |
 /// | 500 and up | any | any | look up | it may have happened |
 /// | 400 to 499 | any | any | decline | it will never be taken as it is |
 /// | others | any | any | look up | no answer of this API |
@@ -35,13 +36,13 @@ pub fn classify(refusal: Refusal<'_>) -> Verdict {
         (_, _, "idempotency_key_in_use" | "lock_timeout" | "rate_limit") | (409 | 429, _, _) => {
             Verdict::Retry
         }
+        (_, _, "resource_missing") => Verdict::Missing,
         (
             _,
             _,
             "payment_intent_unexpected_state"
             | "charge_already_refunded"
             | "charge_already_captured"
-            | "resource_missing"
             | "intent_invalid_state",
         )
         | (_, "idempotency_error", _) => Verdict::LookUp,
@@ -67,7 +68,7 @@ mod tests {
             (400, "idempotency_error", "", Verdict::LookUp),
             (400, "invalid_request_error", "payment_intent_unexpected_state", Verdict::LookUp),
             (400, "invalid_request_error", "charge_already_refunded", Verdict::LookUp),
-            (404, "invalid_request_error", "resource_missing", Verdict::LookUp),
+            (404, "invalid_request_error", "resource_missing", Verdict::Missing),
             (404, "", "", Verdict::LookUp),
             (401, "invalid_request_error", "", Verdict::Halt),
             (403, "", "", Verdict::Halt),

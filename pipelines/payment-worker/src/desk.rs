@@ -13,12 +13,12 @@ use order_log::{LogReader, Polled, RecordBatch};
 use order_model::{OrderId, Sequence, TimeMs, partition_of};
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::callback::Note;
 use crate::error::PaymentError;
 use crate::hands::{Errand, Return};
 use crate::limits::{CALLBACKS_MAX, DESK_WAIT, NOTE_INTERVAL};
 use crate::look_back::LookBack;
 use crate::pace::Pace;
-use crate::provider::Payment;
 use crate::shelf::Shelf;
 use crate::status::{PartitionStatus, PaymentStatus};
 use crate::teller::Teller;
@@ -57,12 +57,22 @@ pub(crate) enum State {
     Leaving,
 }
 
+/// A payment that the log does not know.
+pub(crate) struct Stray {
+    /// Every callback about it.
+    pub(crate) notes: Vec<Note>,
+    /// How often the provider said that there is none.
+    pub(crate) denied: u32,
+    /// How often it said nothing of use.
+    pub(crate) faults: u32,
+}
+
 /// What the thread that looks back found.
 pub(crate) enum Found {
     /// The log knows the payment.
-    Known,
+    Known(Note),
     /// It does not.
-    Unknown(Box<Payment>),
+    Unknown(Note),
 }
 
 pub(crate) struct Desk {
@@ -74,16 +84,18 @@ pub(crate) struct Desk {
     pub(crate) teller: Teller,
     pub(crate) errands: UnboundedSender<Errand<Who>>,
     pub(crate) returns: Receiver<Return<Who>>,
-    callbacks: Receiver<Payment>,
-    pub(crate) questions: Sender<Payment>,
+    callbacks: Receiver<Note>,
+    pub(crate) questions: Sender<Note>,
     pub(crate) findings: Receiver<Found>,
     pub(crate) owned: BTreeMap<u32, Owned>,
     pub(crate) assigned: BTreeMap<u32, Instant>,
     pub(crate) ready: VecDeque<Who>,
     pub(crate) timers: BTreeMap<(TimeMs, u64), Who>,
     pub(crate) timer_number: u64,
-    /// Payments of strays, and how often they were asked after.
-    pub(crate) strays: HashMap<String, (Payment, u32)>,
+    /// What callbacks spoke of and the log does not know, by the payment's name at the provider.
+    pub(crate) strays: HashMap<String, Stray>,
+    /// Callbacks that are done once the log has this many results of ours.
+    pub(crate) telling: VecDeque<(u64, Vec<Note>)>,
     /// Callbacks the log is being asked about.
     pub(crate) asked: usize,
     pub(crate) calling: usize,
@@ -101,8 +113,8 @@ pub(crate) struct Desk {
 pub(crate) struct Wires {
     pub(crate) errands: UnboundedSender<Errand<Who>>,
     pub(crate) returns: Receiver<Return<Who>>,
-    pub(crate) callbacks: Receiver<Payment>,
-    pub(crate) questions: Sender<Payment>,
+    pub(crate) callbacks: Receiver<Note>,
+    pub(crate) questions: Sender<Note>,
     pub(crate) findings: Receiver<Found>,
 }
 
@@ -134,6 +146,7 @@ impl Desk {
             timers: BTreeMap::new(),
             timer_number: 0,
             strays: HashMap::new(),
+            telling: VecDeque::new(),
             asked: 0,
             calling: 0,
             pace: Pace::new(options.limits.calls_max),
@@ -178,6 +191,7 @@ impl Desk {
             self.wake()?;
             self.work()?;
             self.teller.send(&self.parts)?;
+            self.finish_callbacks();
             self.throttle()?;
             self.give_back()?;
             self.publish()?;
@@ -269,8 +283,8 @@ impl Desk {
 
     fn take_callbacks(&mut self) -> Result<(), PaymentError> {
         while self.asked + self.strays.len() < CALLBACKS_MAX {
-            let Ok(payment) = self.callbacks.try_recv() else { break };
-            let (Some(order), Some(sku)) = (payment.order, payment.sku) else { continue };
+            let Ok(note) = self.callbacks.try_recv() else { break };
+            let (Some(order), Some(sku)) = (note.payment.order, note.payment.sku) else { continue };
             let partition = partition_of(&sku, self.partitions).0;
             if let Some(owned) = self.owned.get_mut(&partition)
                 && let Some(dossier) = owned.shelf.get_mut(&order)
@@ -280,7 +294,11 @@ impl Desk {
                     dossier.doubt();
                 }
                 queue(&mut self.ready, owned, partition, order);
-            } else if payment.holds_money() && self.questions.try_send(payment).is_ok() {
+                // The log has the order open: whoever comes after us finds it there.
+                note.done();
+            } else if !note.payment.holds_money() {
+                note.done();
+            } else if self.questions.try_send(note).is_ok() {
                 self.asked += 1;
             }
         }

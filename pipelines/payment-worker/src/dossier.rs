@@ -352,7 +352,11 @@ impl Dossier {
                 }
             }
             Said::Payments(payments) => {
-                payments.into_iter().for_each(|payment| self.merge(payment));
+                // Another ledger may have an order under the same id: its payments are not ours.
+                let home = self.home.as_ref().map(|home| home.sku);
+                let is_ours =
+                    |payment: &Payment| payment.sku.is_none() || home.is_none() || payment.sku == home;
+                payments.into_iter().filter(is_ours).for_each(|payment| self.merge(payment));
                 self.be_sure(now);
                 self.seeks = if self.repayments.is_empty() { 0 } else { self.seeks.saturating_add(1) };
             }
@@ -379,7 +383,7 @@ impl Dossier {
                 }
                 return;
             }
-            (Verdict::Decline | Verdict::LookUp, _) => {
+            (Verdict::Decline | Verdict::LookUp | Verdict::Missing, _) => {
                 self.sure = None;
                 self.doubtful = match call {
                     Call::Capture { id, .. } | Call::Void { id, .. } | Call::Refund { id, .. } => {

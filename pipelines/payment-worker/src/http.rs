@@ -183,7 +183,7 @@ impl Provider for HttpProvider {
 
     async fn authorise(&self, charge: &Charge) -> Answer<Payment> {
         let form = authorise_form(charge, self.payment_method.as_deref());
-        one(self.post(INTENTS, &charge.order.to_string(), form)).await
+        one(self.post(INTENTS, &charge.key(), form)).await
     }
 
     async fn capture(&self, order: OrderId, id: &str) -> Answer<Payment> {

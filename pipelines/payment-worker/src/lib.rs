@@ -52,7 +52,7 @@ mod work;
 mod worker;
 
 pub use callback::{
-    Callback, CallbackError, Callbacks, SIGNATURE_HEADER, Taken, read_callback, sign, verify,
+    Callback, CallbackError, Callbacks, Receipt, SIGNATURE_HEADER, Taken, read_callback, sign, verify,
 };
 pub use classify::{Refusal, classify};
 pub use error::PaymentError;

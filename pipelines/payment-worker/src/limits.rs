@@ -27,7 +27,8 @@ pub struct PaymentLimits {
     /// How long after a hold fell due the provider is asked for the last time whether it knows a payment, before none
     /// counts as certain; in milliseconds. Longer than clocks differ, and than the provider's search lags behind.
     pub close_after_ms: u64,
-    /// How often a payment that is to be given back is looked for before it counts as unknown to the provider.
+    /// How often a payment that is to be given back, or that a callback spoke of, is looked for before it counts as unknown
+    /// to the provider.
     pub seeks_max: u32,
     /// How far the provider's clock and the log's may differ, in milliseconds.
     pub clock_skew_ms: u64,
@@ -59,6 +60,8 @@ pub const CALLBACKS_MAX: usize = 10_000;
 pub const CALLBACK_BYTES_MAX: usize = 262_144;
 /// How old, or how far ahead, the time of a callback's signature may be.
 pub const CALLBACK_TOLERANCE: Duration = Duration::from_secs(300);
+/// Longest wait until a callback is done, before the provider is asked to call again.
+pub(crate) const CALLBACK_WAIT: Duration = Duration::from_secs(8);
 /// Most callbacks remembered so that a repeat is known at once.
 pub const CALLBACKS_REMEMBERED_MAX: usize = 65_536;
 /// Most signatures looked at in one callback's header.

@@ -1,8 +1,8 @@
 //! What a payment provider does for us, whoever it is.
 //!
 //! Promised by every [`Provider`], and relied on:
-//! - Authorising twice under one order is one payment, as long as the provider remembers the key. When it may have
-//!   forgotten, it is looked up first.
+//! - Authorising twice under one [`Charge::key`] is one payment, as long as the provider remembers the key. When it may
+//!   have forgotten, it is looked up first.
 //! - A payment is captured once, voided once, and neither after the other; the provider's own state decides who was
 //!   first.
 //! - No more is given back than was taken.
@@ -16,7 +16,7 @@ use order_model::{Currency, CustomerId, MinorUnits, OrderId, PaymentId, PaymentR
 /// What an order has to pay.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Charge {
-    /// The order: the key under which the provider recognises a repeat.
+    /// The order.
     pub order: OrderId,
     /// Who pays.
     pub customer: CustomerId,
@@ -26,6 +26,15 @@ pub struct Charge {
     pub amount: MinorUnits,
     /// In which currency.
     pub currency: Currency,
+}
+
+impl Charge {
+    /// The key under which the provider recognises a repeat: the order's id and its ledger's SKU. The id alone would let
+    /// one payment pay twice: an id is known to its own ledger only, so whoever makes up ids can give one to two orders.
+    pub fn key(&self) -> String {
+        let hash = blake3::hash(self.sku.as_bytes()).to_hex();
+        format!("{}-{}", self.order, hash.split_at(16).0)
+    }
 }
 
 /// A payment as the provider has it.
@@ -103,6 +112,8 @@ pub enum Verdict {
     Retry,
     /// It may have happened: look at the payment before anything else.
     LookUp,
+    /// The provider knows no such payment, at least not yet: look by the order.
+    Missing,
     /// The provider will never do it.
     Decline,
     /// No call will succeed until a person has done something: stop.
@@ -136,7 +147,7 @@ pub trait Provider: Send + Sync + 'static {
     /// Its name, for people.
     fn name(&self) -> &str;
 
-    /// Sets the money aside, under the order's id as idempotency key. A payment that was refused is an answer, not a
+    /// Sets the money aside, under [`Charge::key`] as idempotency key. A payment that was refused is an answer, not a
     /// fault, where the provider says which payment it is.
     fn authorise(&self, charge: &Charge) -> impl Future<Output = Answer<Payment>> + Send;
 
@@ -158,7 +169,7 @@ pub trait Provider: Send + Sync + 'static {
     /// The payment called `id`.
     fn retrieve(&self, id: &str) -> impl Future<Output = Answer<Payment>> + Send;
 
-    /// Every payment made for an order, as far as the provider can find them now.
+    /// Every payment made under an order's id, as far as the provider can find them now.
     fn look_up(&self, order: OrderId) -> impl Future<Output = Answer<Vec<Payment>>> + Send;
 }
 

@@ -24,8 +24,8 @@ pub const CALLBACK_PATH: &str = "/payments/callback";
 /// How long a lost answer stays away, in seconds: longer than any client waits.
 const LOST_ANSWER_SECS: u64 = 600;
 
-/// The callback endpoint, at [`CALLBACK_PATH`]. Answers 200 for what was taken, repeated or is not ours; 400 for what
-/// will never be taken; 503 for what is to be sent again.
+/// The callback endpoint, at [`CALLBACK_PATH`]. Answers 200 for what is done, repeated or not ours; 400 for what will
+/// never be taken; 503 for what is to be sent again.
 pub fn callback_router(callbacks: Callbacks) -> Router {
     Router::new()
         .route(CALLBACK_PATH, post(take_callback))
@@ -35,15 +35,14 @@ pub fn callback_router(callbacks: Callbacks) -> Router {
 
 async fn take_callback(State(callbacks): State<Callbacks>, headers: HeaderMap, body: Bytes) -> Response {
     let header = headers.get(SIGNATURE_HEADER).and_then(|value| value.to_str().ok());
-    match callbacks.take(header, &body) {
-        Ok(taken) => {
-            let text = match taken {
-                Taken::Noted => "noted",
-                Taken::Repeated => "repeated",
-                Taken::NotOurs => "not ours",
-            };
-            (StatusCode::OK, text).into_response()
-        }
+    let taken = match callbacks.take(header, &body) {
+        Ok(Taken::Noted(receipt)) => receipt.done().await.map(|()| "noted"),
+        Ok(Taken::Repeated) => Ok("repeated"),
+        Ok(Taken::NotOurs) => Ok("not ours"),
+        Err(error) => Err(error),
+    };
+    match taken {
+        Ok(text) => (StatusCode::OK, text).into_response(),
         Err(error @ (CallbackError::Busy | CallbackError::Ended)) => {
             (StatusCode::SERVICE_UNAVAILABLE, error.to_string()).into_response()
         }
@@ -99,7 +98,7 @@ fn charge(fields: &Fields) -> Option<Charge> {
 async fn authorise(State(sandbox): State<Sandbox>, headers: HeaderMap, body: Bytes) -> Response {
     let key = headers.get("idempotency-key").and_then(|value| value.to_str().ok());
     match charge(&fields(&body)) {
-        Some(charge) if key == Some(charge.order.to_string().as_str()) => {
+        Some(charge) if key == Some(charge.key().as_str()) => {
             answer(sandbox.authorise_now(&charge), write_payment_of).await
         }
         Some(_) => error(400, "idempotency_error", "", None),

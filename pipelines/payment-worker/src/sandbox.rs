@@ -103,8 +103,8 @@ struct Book {
 struct Page {
     /// Its payments, oldest first.
     payments: SmallVec<[Payment; 1]>,
-    /// Which of them stands under the order's key, and the amount it was asked for.
-    key: Option<(usize, MinorUnits)>,
+    /// Which of them stands under which key, and the amount it was asked for.
+    keys: SmallVec<[(String, usize, MinorUnits); 1]>,
     /// How often each kind of call came.
     calls: SmallVec<[(&'static str, u64); 2]>,
 }
@@ -204,7 +204,7 @@ impl Sandbox {
 
     /// Forgets every idempotency key, as providers do after a while.
     pub fn forget_keys(&self) {
-        self.book().orders.values_mut().for_each(|page| page.key = None);
+        self.book().orders.values_mut().for_each(|page| page.keys.clear());
     }
 
     /// Puts a payment in the book that nobody of ours asked for, and calls back about it.
@@ -326,11 +326,12 @@ impl Inner {
 
     fn authorise(&self, book: &mut Book, charge: &Charge) -> Done<Payment> {
         let page = book.page(charge.order);
-        if let Some((index, amount)) = page.key {
-            if amount != charge.amount {
+        let key = charge.key();
+        if let Some((_, index, amount)) = page.keys.iter().find(|(known, ..)| *known == key) {
+            if *amount != charge.amount {
                 return Err(Refused { status: 400, kind: "idempotency_error", code: "", payment: None });
             }
-            let payment = page.payments.get(index).cloned().ok_or_else(missing)?;
+            let payment = page.payments.get(*index).cloned().ok_or_else(missing)?;
             return if payment.state == PaymentState::Declined {
                 Err(declined(payment))
             } else {
@@ -363,7 +364,7 @@ impl Inner {
         };
         page.payments.push(payment.clone());
         if !rolls("forgotten", faults.forgotten) {
-            page.key = Some((before, charge.amount));
+            page.keys.push((key, before, charge.amount));
         }
         self.announce(book, &payment);
         if payment.state == PaymentState::Declined { Err(declined(payment)) } else { Ok(payment) }

@@ -24,6 +24,9 @@ pub(crate) struct Teller {
     /// Orders of the results being gathered, and of each batch that is not acknowledged.
     told: Vec<OrderId>,
     under_way: VecDeque<Vec<OrderId>>,
+    /// How many results were ever gathered, and how many of them are stored.
+    gathered: u64,
+    stored: u64,
     acknowledged: Vec<order_log::Acknowledged>,
 }
 
@@ -43,6 +46,8 @@ impl Teller {
             letters: AppendBatch::new(options.dead_letters.clone()),
             told: Vec::new(),
             under_way: VecDeque::new(),
+            gathered: 0,
+            stored: 0,
             acknowledged: Vec::new(),
         })
     }
@@ -51,6 +56,16 @@ impl Teller {
     pub(crate) fn under_way(&self) -> usize {
         let appended: usize = self.under_way.iter().map(|orders| orders.len().max(1)).sum();
         appended + self.results.len() + self.letters.len()
+    }
+
+    /// How many results were told since it began.
+    pub(crate) fn told(&self) -> u64 {
+        self.gathered
+    }
+
+    /// How many of those the log has; they are stored in the order they were told.
+    pub(crate) fn stored(&self) -> u64 {
+        self.stored
     }
 
     /// Gathers a result.
@@ -64,6 +79,7 @@ impl Teller {
         Headers::encode(&mut headers, MAC_HEADER, &mac);
         self.results.push(partition, Some(key), Some(&value), Headers::from_encoded(&headers));
         self.told.push(settle.order);
+        self.gathered += 1;
         Ok(())
     }
 
@@ -135,6 +151,7 @@ impl Teller {
         self.appender.poll(wait, &mut self.acknowledged)?;
         let stored = self.acknowledged.len().min(self.under_way.len());
         for order in self.under_way.drain(..stored).flatten() {
+            self.stored += 1;
             (parts.observer)(Moment::Told(order));
         }
         Ok(())

@@ -2,12 +2,13 @@
 
 use order_model::{OrderId, PaymentResult, Settle, TimeMs};
 
-use crate::desk::{Desk, Found, State, Who, queue};
+use crate::callback::Note;
+use crate::desk::{Desk, Found, State, Stray, Who, queue};
 use crate::dossier::{Call, Said, Standing, Step};
 use crate::error::PaymentError;
 use crate::hands::{Errand, Return};
 use crate::limits::DESK_WAIT;
-use crate::provider::{Payment, Verdict, closed_id};
+use crate::provider::{Verdict, closed_id};
 use crate::worker::Moment;
 
 impl Desk {
@@ -201,10 +202,15 @@ impl Desk {
     pub(crate) fn take_findings(&mut self) {
         while let Ok(found) = self.findings.try_recv() {
             self.asked = self.asked.saturating_sub(1);
-            if let Found::Unknown(payment) = found {
-                let id = payment.id.clone();
-                if self.strays.insert(id.clone(), (*payment, 0)).is_none() {
-                    self.ready.push_back(Who::Stray(id));
+            match found {
+                Found::Known(note) => note.done(),
+                Found::Unknown(note) => {
+                    let id = note.payment.id.clone();
+                    let stray = self.strays.entry(id.clone()).or_insert_with(|| {
+                        self.ready.push_back(Who::Stray(id));
+                        Stray { notes: Vec::new(), denied: 0, faults: 0 }
+                    });
+                    stray.notes.push(note);
                 }
             }
         }
@@ -212,35 +218,45 @@ impl Desk {
 
     /// A callback is a hint only: the payment itself is asked after.
     fn ask_after(&mut self, id: String) {
-        let order = self.strays.get(&id).and_then(|(payment, _)| payment.order).unwrap_or_default();
+        let spoken_of = self.strays.get(&id).and_then(|stray| stray.notes.first()?.payment.order);
+        let order = spoken_of.unwrap_or_default();
         self.send(Who::Stray(id.clone()), order, Call::Retrieve { id });
     }
 
     fn stray_returned(&mut self, id: String, said: Said) -> Result<(), PaymentError> {
-        let Some((_, asked)) = self.strays.get_mut(&id) else { return Ok(()) };
-        *asked += 1;
-        match said {
+        let Some(mut stray) = self.strays.remove(&id) else { return Ok(()) };
+        let fault = match said {
             Said::Payment(payment) => {
-                self.strays.remove(&id);
-                self.tell_stray(&payment)
+                if let Some(settle) = payment.settle() {
+                    self.status.strays += 1;
+                    self.tell(settle.order, &settle)?;
+                }
+                self.telling.push_back((self.teller.told(), stray.notes));
+                return Ok(());
             }
-            Said::Fault(_) if *asked < self.options.limits.seeks_max => {
-                let wait = self.options.limits.retry_ms_min.saturating_mul(1 << (*asked).min(16));
-                let time = self.now().after(wait.min(self.options.limits.retry_ms_max));
-                self.set_timer(time, Who::Stray(id));
-                Ok(())
-            }
-            Said::Fault(_) | Said::Payments(_) => {
-                tracing::warn!(payment = id, "the provider called back about a payment it does not show");
-                self.strays.remove(&id);
-                Ok(())
-            }
+            Said::Payments(_) => None,
+            Said::Fault(fault) => Some(fault.verdict),
+        };
+        // A provider that is away knows it all the same; only one that says so does not.
+        stray.denied += u32::from(matches!(fault, Some(Verdict::Missing | Verdict::Decline)));
+        if stray.denied >= self.options.limits.seeks_max {
+            tracing::warn!(payment = id, "the provider called back about a payment it does not show");
+            stray.notes.into_iter().for_each(Note::done);
+            return Ok(());
         }
+        stray.faults = stray.faults.saturating_add(1);
+        let wait = self.options.limits.retry_ms_min.saturating_mul(1 << stray.faults.min(16));
+        let time = self.now().after(wait.min(self.options.limits.retry_ms_max));
+        self.set_timer(time, Who::Stray(id.clone()));
+        self.strays.insert(id, stray);
+        Ok(())
     }
 
-    fn tell_stray(&mut self, payment: &Payment) -> Result<(), PaymentError> {
-        let Some(settle) = payment.settle() else { return Ok(()) };
-        self.status.strays += 1;
-        self.tell(settle.order, &settle)
+    /// Callbacks are done once the log has what was told of them.
+    pub(crate) fn finish_callbacks(&mut self) {
+        let stored = self.teller.stored();
+        while let Some((_, notes)) = self.telling.pop_front_if(|(told, _)| *told <= stored) {
+            notes.into_iter().for_each(Note::done);
+        }
     }
 }

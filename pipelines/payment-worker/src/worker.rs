@@ -11,13 +11,13 @@ use order_codec::{Codec, KeyRing};
 use order_log::{Log, LogError};
 use order_model::{OrderId, TimeMs, partition_of};
 
-use crate::callback::Callbacks;
+use crate::callback::{Callbacks, Note};
 use crate::desk::{Desk, Found, Wires};
 use crate::error::PaymentError;
 use crate::hands;
 use crate::limits::{BEGIN_RETRY, CALLBACKS_MAX, CALLS_MAX, PaymentLimits};
 use crate::look_back::LookBack;
-use crate::provider::{Payment, Provider};
+use crate::provider::Provider;
 use crate::status::PaymentStatus;
 
 /// What a payment worker works with.
@@ -207,7 +207,7 @@ impl Drop for PaymentHandle {
 }
 
 /// What goes to the thread that looks back, what comes from it, and the thread.
-type Asker = (Sender<Payment>, Receiver<Found>, JoinHandle<()>);
+type Asker = (Sender<Note>, Receiver<Found>, JoinHandle<()>);
 
 /// Starts the thread that asks the log which captured payments it knows.
 fn start_asker(
@@ -215,7 +215,7 @@ fn start_asker(
     options: &PaymentOptions,
     ended: Arc<AtomicBool>,
 ) -> Result<Asker, PaymentError> {
-    let (questions, inbox) = bounded::<Payment>(CALLBACKS_MAX);
+    let (questions, inbox) = bounded::<Note>(CALLBACKS_MAX);
     let (outbox, findings) = bounded(CALLBACKS_MAX);
     let skew_ms = options.limits.clock_skew_ms;
     let partitions = look_back.log.partitions(&look_back.orders)?;
@@ -227,13 +227,13 @@ fn start_asker(
                 Err(RecvTimeoutError::Timeout) => continue,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            let mut asked: BTreeMap<u32, Vec<Payment>> = BTreeMap::new();
-            for payment in std::iter::once(first).chain(inbox.try_iter()) {
-                let partition = payment.sku.map_or(0, |sku| partition_of(&sku, partitions).0);
-                asked.entry(partition).or_default().push(payment);
+            let mut asked: BTreeMap<u32, Vec<Note>> = BTreeMap::new();
+            for note in std::iter::once(first).chain(inbox.try_iter()) {
+                let partition = note.payment.sku.map_or(0, |sku| partition_of(&sku, partitions).0);
+                asked.entry(partition).or_default().push(note);
             }
-            for (partition, payments) in asked {
-                let Some(found) = ask(&look_back, partition, payments, skew_ms, &ended) else { return };
+            for (partition, notes) in asked {
+                let Some(found) = ask(&look_back, partition, notes, skew_ms, &ended) else { return };
                 // The desk makes room before it asks, so this never waits for long.
                 if found.into_iter().any(|found| outbox.send(found).is_err()) {
                     return;
@@ -244,24 +244,24 @@ fn start_asker(
     Ok((questions, findings, handle))
 }
 
-/// Asks one partition about all payments at once, until it answers or the worker has ended.
+/// Asks one partition about the payments of all callbacks at once, until it answers or the worker has ended.
 fn ask(
     look_back: &LookBack,
     partition: u32,
-    payments: Vec<Payment>,
+    notes: Vec<Note>,
     skew_ms: u64,
     ended: &AtomicBool,
 ) -> Option<Vec<Found>> {
-    let earliest = payments.iter().map(|payment| payment.created).min().unwrap_or_default();
+    let earliest = notes.iter().map(|note| note.payment.created).min().unwrap_or_default();
     let since = TimeMs(earliest.0.saturating_sub(skew_ms));
     loop {
         match look_back.known(partition, since) {
             Ok(known) => {
-                let found = |payment: Payment| match known.contains(&payment.payment_id()) {
-                    true => Found::Known,
-                    false => Found::Unknown(Box::new(payment)),
+                let found = |note: Note| match known.contains(&note.payment.payment_id()) {
+                    true => Found::Known(note),
+                    false => Found::Unknown(note),
                 };
-                return Some(payments.into_iter().map(found).collect());
+                return Some(notes.into_iter().map(found).collect());
             }
             Err(error) => report(partition, &error),
         }

@@ -7,8 +7,9 @@ import { begin, forget, isSignedIn } from "./session.js";
 
 /** Where to go on: a path of this shop, never an address somebody put into a link. */
 function next() {
-  const path = new URLSearchParams(location.search).get("next") || "/";
-  return /^\/(?![\/\\])/.test(path) ? path : "/";
+  // The browser says what it would make of the words: it reads more into them than one would think.
+  const target = new URL(new URLSearchParams(location.search).get("next") || "/", location.origin);
+  return target.origin === location.origin ? target.pathname + target.search : "/";
 }
 
 async function showMe() {

@@ -50,8 +50,13 @@ async function show() {
   cart = await ask("GET", "/v1/cart");
   const found = await Promise.all(cart.lines.map((line) => listingOf(line.sku)));
   one("#cart tbody").replaceChildren(...cart.lines.map((line, index) => row(line, found[index])));
-  const isEmpty = cart.lines.length === 0;
+  const isOpen = Boolean(cart.checking_out);
+  const isEmpty = cart.lines.length === 0 && !isOpen;
   one("#body").hidden = isEmpty;
+  one("#check-out").textContent = isOpen ? "Ask for my order again" : "Order all of it";
+  if (isOpen) {
+    say(output(), "Nobody knows yet whether your last order arrived. Ask again: however often, it is one order.", "wait");
+  }
   one("#none").hidden = !isEmpty;
   const currency = found.find(Boolean)?.currency;
   const total = found.reduce((sum, listing, index) => sum + (listing ? listing.unit_price * cart.lines[index].quantity : 0), 0);

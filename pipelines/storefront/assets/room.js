@@ -24,6 +24,10 @@ function show(sale, room) {
     closed: ["Closed", "The waiting room is closed: whoever comes may order what is left."],
   };
   const [title, text] = texts[room.state] || ["", ""];
+  // Figures change all the time; only what matters is said aloud.
+  if (one("#state").dataset.state !== room.state) {
+    one("#aloud").textContent = `${room.state === "waiting" ? number(room.ahead || 0) : title} ${text}`;
+  }
   ahead.textContent = room.state === "waiting" ? number(room.ahead || 0) : title;
   one("#place").textContent = text;
   one("#state").dataset.state = room.state;

@@ -60,6 +60,12 @@ test("who is not signed in is asked to, and comes back", async () => {
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.locator("#answer.bad").waitFor();
   await signIn(page, email, "/items/console-x");
+  // A link may not lead anybody to another shop.
+  for (const elsewhere of ["/%09/evil.example", "//evil.example", "/%5Cevil.example", "https://evil.example/"]) {
+    await page.evaluate(() => localStorage.clear());
+    await page.goto(`/account?next=${elsewhere}`);
+    await signIn(page, email, "/");
+  }
   await leave(context);
 });
 

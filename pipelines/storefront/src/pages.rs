@@ -46,6 +46,7 @@ impl Storefront {
         let mut templates = Environment::new();
         templates.set_auto_escape_callback(|_| AutoEscape::Html);
         templates.set_undefined_behavior(UndefinedBehavior::Strict);
+        templates.add_filter("segment", segment);
         templates.add_global("shop", shop.to_owned());
         templates.add_global("locale", "en");
         templates.add_global("query", "");
@@ -118,6 +119,11 @@ impl Storefront {
     pub fn problem(&self, status: u16, title: &str, detail: &str) -> Result<String, PageError> {
         self.render("problem.html", context! { status, title, detail })
     }
+}
+
+/// A name as one part of a path: SKUs and sales may have a `/` in theirs, which the engine's own filter keeps.
+fn segment(name: &Value) -> Result<String, minijinja::Error> {
+    Ok(minijinja::filters::urlencode(name)?.replace('/', "%2F"))
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ fn every_call_says_what_it_did_and_its_repeat_the_same() {
         let refunded = provider.refund(charge.order, id, PRICE).await.unwrap();
         assert_eq!((refunded.refunded, refunded.holds_money()), (PRICE, false));
         assert_eq!(provider.refund(charge.order, id, 1).await.unwrap_err().verdict, Verdict::LookUp);
-        assert_eq!(provider.retrieve("pi_none").await.unwrap_err().verdict, Verdict::LookUp);
+        assert_eq!(provider.retrieve("pi_none").await.unwrap_err().verdict, Verdict::Missing);
         let nothing = self::charge(2, 0);
         assert_eq!(provider.authorise(&nothing).await.unwrap_err().verdict, Verdict::Decline);
     });

@@ -229,6 +229,17 @@ impl Shop {
         events.collect()
     }
 
+    /// Results of payments that the log was told.
+    pub(crate) fn settles(&self) -> usize {
+        let mut settles = 0;
+        for partition in 0..PARTITIONS {
+            self.read("orders", partition, |value| {
+                settles += usize::from(matches!(self.codec.command_from(value), Ok(Command::Settle(_))));
+            });
+        }
+        settles
+    }
+
     pub(crate) fn count(&self, kind: OrderEventKind) -> usize {
         self.events().iter().filter(|event| event.kind == kind).count()
     }

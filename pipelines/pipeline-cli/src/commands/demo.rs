@@ -301,6 +301,13 @@ fn show(
     if format == Format::Table {
         let seconds = result.seconds;
         writeln!(out, "{} orders placed and decided in {seconds:.1} s ({rate} orders/s).", result.placed)?;
+        if result.sent_away > 0 {
+            let sent_away = result.sent_away;
+            writeln!(
+                out,
+                "{sent_away} of the askings were answered at the door: sold out, or over the limit."
+            )?;
+        }
         write!(out, "{}", in_words(&result.proof))?;
         if result.proof.certificate != result.certificate {
             writeln!(out, "The run's own certificate is another: {}", result.certificate)?;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use ingest_gateway::door::Door;
 use order_demo::{Entrance, EntranceError, EntranceProgress};
 use order_model::Place;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -22,6 +23,8 @@ const WAITING_MAX: usize = 1_024;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time before what was not answered, or answered "not now", is asked again.
 const AGAIN_AFTER: Duration = Duration::from_millis(50);
+/// Time between two looks whether all are in.
+const LOOK: Duration = Duration::from_millis(1);
 /// How often something is asked that nobody answers, before the entrance counts as shut.
 const ASKED_MAX: u32 = 200;
 
@@ -29,6 +32,7 @@ const ASKED_MAX: u32 = 200;
 pub(super) struct Doorway {
     orders: mpsc::Sender<String>,
     shared: Arc<Shared>,
+    door: Door,
     _runtime: Runtime,
 }
 
@@ -57,8 +61,8 @@ struct LineBody {
 }
 
 impl Doorway {
-    /// Shoppers who ask the gateway at `url`, with a key that may order for anybody.
-    pub(super) fn open(url: &str, key: &str) -> Result<Self> {
+    /// Shoppers who ask the gateway at `url`, with a key that may order for anybody; `door` is that gateway's.
+    pub(super) fn open(url: &str, key: &str, door: Door) -> Result<Self> {
         let mut headers = HeaderMap::new();
         let bearer = HeaderValue::try_from(format!("Bearer {key}")).context("send the key")?;
         headers.insert(AUTHORIZATION, bearer);
@@ -72,7 +76,7 @@ impl Doorway {
         let shared = Arc::new(Shared::default());
         let asker = Asker { client, url: format!("{url}/v1/orders"), shared: Arc::clone(&shared) };
         runtime.spawn(ask_all(Arc::new(asker), waiting));
-        Ok(Self { orders, shared, _runtime: runtime })
+        Ok(Self { orders, shared, door, _runtime: runtime })
     }
 }
 
@@ -95,12 +99,22 @@ impl Entrance for Doorway {
         self.orders.blocking_send(body).map_err(gone)
     }
 
-    fn progress(&self) -> EntranceProgress {
+    fn progress(&self) -> Result<EntranceProgress, EntranceError> {
+        if let Some(failure) = self.shared.failure() {
+            return Err(EntranceError(failure));
+        }
         // What is done is read first, so that nothing under way is missed.
         let acknowledged = self.shared.acknowledged.load(Ordering::Acquire);
         let sent_away = self.shared.sent_away.load(Ordering::Acquire);
         let taken = self.shared.taken.load(Ordering::Acquire);
-        EntranceProgress { under_way: taken - acknowledged - sent_away, acknowledged, sent_away }
+        Ok(EntranceProgress { under_way: taken - acknowledged - sent_away, acknowledged, sent_away })
+    }
+
+    fn close(&self) {
+        self.door.close();
+        while self.door.status().in_hand > 0 {
+            std::thread::sleep(LOOK);
+        }
     }
 }
 
@@ -145,11 +159,13 @@ async fn ask_all(asker: Arc<Asker>, mut waiting: mpsc::Receiver<String>) {
 impl Asker {
     /// The order's id makes asking again harmless.
     async fn ask_until_told(&self, body: String) {
+        let mut unknown = String::new();
         for _ in 0..ASKED_MAX {
             let count = match self.ask(body.clone()).await {
                 Answer::Acknowledged => &self.shared.acknowledged,
                 Answer::SentAway => &self.shared.sent_away,
-                Answer::Unknown(_) => {
+                Answer::Unknown(what) => {
+                    unknown = what;
                     tokio::time::sleep(AGAIN_AFTER).await;
                     continue;
                 }
@@ -157,10 +173,7 @@ impl Asker {
             count.fetch_add(1, Ordering::Release);
             return;
         }
-        if let Answer::Unknown(what) = self.ask(body).await {
-            self.shared.fail(format!("an order was asked for {ASKED_MAX} times: {what}"));
-        }
-        self.shared.sent_away.fetch_add(1, Ordering::Release);
+        self.shared.fail(format!("an order was asked for {ASKED_MAX} times: {unknown}"));
     }
 
     async fn ask(&self, body: String) -> Answer {

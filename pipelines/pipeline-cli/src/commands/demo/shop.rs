@@ -107,7 +107,8 @@ impl Shop {
 
     /// The way in for the demo's own shoppers.
     pub(super) fn doorway(&self) -> Result<Doorway> {
-        Doorway::open(&format!("http://{}", self.gateway.address()), &self.key)
+        let door = self.gateway.service().door().clone();
+        Doorway::open(&format!("http://{}", self.gateway.address()), &self.key, door)
     }
 
     /// Finishes what is in hand and closes.
