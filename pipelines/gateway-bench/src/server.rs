@@ -14,7 +14,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use ingest_gateway::board::{Board, BoardParts};
 use ingest_gateway::door::{Door, DoorParts};
 use ingest_gateway::identity::{Identity, ProgramKeys, Roles, Secret};
-use ingest_gateway::limits::{BoardLimits, DoorLimits, ServiceLimits};
+use ingest_gateway::limits::{BoardLimits, DoorLimits, HttpLimits, ServiceLimits};
 use ingest_gateway::server::{Server, ServerOptions};
 use ingest_gateway::service::{Service, ServiceParts};
 use order_codec::{Codec, FileSchemas, KeyRing};
@@ -140,7 +140,7 @@ fn serve_gateway(runtime: &Runtime, folder: &Path) -> Result<(), BenchError> {
         clock: Arc::new(now),
     };
     let service = Service::new(parts, &pacing());
-    let options = ServerOptions::default();
+    let options = ServerOptions { limits: share(), ..ServerOptions::default() };
     let server = runtime.block_on(Server::bind(SocketAddr::from(LOOPBACK), service.clone(), &options))?;
     let address = server.address().map_err(io("listen on loopback"))?;
     let (end, ended) = oneshot::channel::<()>();
@@ -170,6 +170,12 @@ fn pacing() -> ServiceLimits {
         address_burst_max: PACE_PER_SECOND,
         ..ServiceLimits::default()
     }
+}
+
+/// All connections and streams are its.
+fn share() -> HttpLimits {
+    let all = HttpLimits::default();
+    HttpLimits { address_connections_max: all.connections_max, address_streams_max: all.streams_max, ..all }
 }
 
 /// The worker beside the gateway; started and stopped as it is told.

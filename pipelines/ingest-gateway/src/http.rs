@@ -64,13 +64,8 @@ pub(crate) fn router(gate: Arc<Gate>, origins: &[HeaderValue]) -> Router {
         .route("/openapi.json", get(openapi::serve))
         .fallback(not_found)
         .method_not_allowed_fallback(not_allowed)
-        .layer(from_fn_with_state(Arc::clone(&gate), guard));
-    let router = if gate.shop.is_some() {
-        router.layer(from_fn_with_state(Arc::clone(&gate), pages::for_people))
-    } else {
-        router
-    };
-    let router = router.with_state(gate);
+        .layer(from_fn_with_state(Arc::clone(&gate), guard))
+        .with_state(gate);
     if origins.is_empty() { router } else { router.layer(cors(origins)) }
 }
 

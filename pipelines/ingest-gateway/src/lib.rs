@@ -16,6 +16,7 @@
 //!
 //! It decides nothing about orders. What it refuses by itself it does not write, and says how far it had read.
 
+mod addresses;
 pub mod board;
 pub mod door;
 mod frame;

@@ -108,12 +108,14 @@ pub struct HttpLimits {
     pub requests_max: usize,
     /// Most open event streams.
     pub streams_max: usize,
+    /// Most of them of one address.
+    pub address_streams_max: usize,
     /// Longest time a connection may take to the end of a request's head, its idle time before that included, in
     /// milliseconds.
     pub head_ms_max: u64,
     /// Longest time a body may take, in milliseconds.
     pub body_ms_max: u64,
-    /// Longest time a write to a connection may stand still, in milliseconds.
+    /// Longest time a write to a connection, or an answer on it, may stand still, in milliseconds.
     pub write_ms_max: u64,
     /// Longest time from the signal to the end of the process, in milliseconds.
     pub drain_ms_max: u64,
@@ -127,9 +129,10 @@ impl Default for HttpLimits {
     fn default() -> Self {
         Self {
             connections_max: 20_000,
-            address_connections_max: 20_000,
+            address_connections_max: 1_000,
             requests_max: 16_384,
             streams_max: 20_000,
+            address_streams_max: 1_000,
             head_ms_max: 60_000,
             body_ms_max: 10_000,
             write_ms_max: 20_000,
@@ -226,6 +229,12 @@ pub(crate) const PACE_SECONDS: usize = 5;
 pub(crate) const SWEEP_EVERY: Duration = Duration::from_secs(30);
 /// Longest time of a TLS handshake or a PROXY head.
 pub(crate) const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
+/// Looks at whether an answer stands still, in the time it may.
+pub(crate) const LOOKS_PER_WRITE: u32 = 4;
+/// Time between two looks at whether a connection has something in hand, while connections are ended.
+pub(crate) const CLOSING_LOOK: Duration = Duration::from_millis(250);
+/// So many looks in a row that find nothing end it.
+pub(crate) const CLOSING_LOOKS: u32 = 4;
 /// Bytes the system keeps for one connection's reader; it may take twice as many.
 pub(crate) const SEND_BUFFER_BYTES: u32 = 65_536;
 /// Most connections that wait to be accepted.

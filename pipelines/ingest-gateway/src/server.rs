@@ -1,19 +1,19 @@
 //! The HTTP server: connections, their limits, TLS, proxies in front, and an end that breaks nothing off.
 //!
-//! Promised: a connection that sends nothing, too slowly, or does not read is ended; connections are counted, altogether
-//! and for each address; a changed certificate is taken up without a restart; when told to end, the server says that it is
+//! Promised: a connection that sends nothing, too slowly, or does not read is ended; connections and streams are counted,
+//! altogether and for each address; a changed certificate is taken up without a restart; when told to end, the server says that it is
 //! not ready, sends readers of streams elsewhere, finishes what is in hand, and ends within a limit.
 
 mod connection;
+mod delivery;
 mod origin;
 mod tls;
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -24,11 +24,12 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
 
+use crate::addresses::{Counted, PerAddress};
 use crate::http::gate::Gate;
 use crate::http::router;
 use crate::limits::{BACKLOG_CONNECTIONS_MAX, HttpLimits, SEND_BUFFER_BYTES, SWEEP_EVERY};
 use crate::people::People;
-use crate::service::{Service, network};
+use crate::service::Service;
 use crate::shop::Shop;
 use crate::together::Together;
 use connection::Connections;
@@ -48,6 +49,8 @@ pub struct ServerOptions {
     pub origins: Vec<HeaderValue>,
     /// Certificate and key, as PEM; without them there is no TLS.
     pub tls: Option<TlsFiles>,
+    /// Whether people reach it over TLS all the same: a proxy in front ends it.
+    pub tls_in_front: bool,
     /// Pages and products; without a shop there are none.
     pub shop: Option<Arc<Shop>>,
     /// Accounts and carts; without them those routes say that there are none.
@@ -134,11 +137,12 @@ impl Server {
             service: service.clone(),
             limits,
             proxies: options.proxies.clone(),
-            requests: Semaphore::new(limits.requests_max),
+            requests: Arc::new(Semaphore::new(limits.requests_max)),
             streams: Arc::new(Semaphore::new(limits.streams_max)),
+            address_streams: Arc::default(),
             draining: drains,
             closing: closes,
-            is_tls: tls.is_some(),
+            is_tls: tls.is_some() || options.tls_in_front,
             shop: options.shop.clone(),
             people: options.people.clone(),
             together: options.together.clone(),
@@ -193,6 +197,7 @@ impl Server {
         }
         drop(self.listener);
         self.closing.send_replace(true);
+        self.service.end_waits();
         let limit = Duration::from_millis(self.limits.drain_ms_max);
         let is_finished = tokio::time::timeout(limit, graceful.shutdown()).await.is_ok();
         helpers.iter().for_each(JoinHandle::abort);
@@ -243,39 +248,6 @@ fn listener(address: SocketAddr) -> io::Result<TcpListener> {
 struct Open {
     _permit: OwnedSemaphorePermit,
     _counted: Counted,
-}
-
-#[derive(Default)]
-struct PerAddress(Mutex<HashMap<IpAddr, usize>>);
-
-struct Counted {
-    counts: Arc<PerAddress>,
-    address: IpAddr,
-}
-
-impl PerAddress {
-    fn count(self: &Arc<Self>, address: IpAddr, most: usize) -> Option<Counted> {
-        let address = network(address);
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(address).or_default();
-        if *count >= most {
-            return None;
-        }
-        *count += 1;
-        Some(Counted { counts: Arc::clone(self), address })
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        let mut counts = self.counts.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.address);
-            }
-        }
-    }
 }
 
 async fn sweep(service: Service) {

@@ -18,6 +18,7 @@ mod rooms;
 use std::sync::Arc;
 
 use order_model::TimeMs;
+use tokio::sync::watch;
 
 pub use admin::{ListingAsk, ListingWord, SaleAsk, Written};
 pub use archive::{Archive, ArchiveError, Archived, Found, LookingUp};
@@ -59,13 +60,16 @@ pub struct Service {
     recent: Arc<Recent>,
     pacing: Arc<Pacing>,
     archive: Option<Arc<dyn Archive>>,
+    /// True once nobody is to wait for decisions any more.
+    ending: watch::Sender<bool>,
 }
 
 impl Service {
     /// A service over these parts.
     pub fn new(parts: ServiceParts, limits: &ServiceLimits) -> Self {
         let recent = Arc::new(Recent::new(limits.recent_orders_max));
-        Self { parts, recent, pacing: Arc::new(Pacing::new(limits)), archive: None }
+        let (ending, _) = watch::channel(false);
+        Self { parts, recent, pacing: Arc::new(Pacing::new(limits)), archive: None, ending }
     }
 
     /// The same service, which looks up in `archive` what the board has forgotten.
@@ -87,6 +91,15 @@ impl Service {
     /// What one address and one customer may ask.
     pub fn pacing(&self) -> &Arc<Pacing> {
         &self.pacing
+    }
+
+    /// Ends all waiting for decisions, now and from now on: whoever waits is told where the order lies.
+    pub fn end_waits(&self) {
+        self.ending.send_replace(true);
+    }
+
+    fn ending(&self) -> watch::Receiver<bool> {
+        self.ending.subscribe()
     }
 
     /// The time of day.

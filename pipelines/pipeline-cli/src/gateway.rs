@@ -309,11 +309,17 @@ fn shop(parts: &GatewayParts) -> Result<Arc<Shop>> {
 fn options(settings: &GatewaySettings) -> ServerOptions {
     let files = |(certificate, key)| TlsFiles { certificate, key, look_every_ms: CERTIFICATE_LOOK_MS };
     ServerOptions {
-        limits: HttpLimits { unready_ms: settings.unready_ms, ..HttpLimits::default() },
+        limits: HttpLimits {
+            address_connections_max: settings.address_connections,
+            address_streams_max: settings.address_streams,
+            unready_ms: settings.unready_ms,
+            ..HttpLimits::default()
+        },
         proxies: settings.proxies.clone(),
         proxy_protocol: settings.proxy_protocol,
         origins: settings.origins.clone(),
         tls: settings.tls.clone().map(files),
+        tls_in_front: settings.url.as_ref().is_some_and(|url| url.starts_with("https://")),
         ..ServerOptions::default()
     }
 }
@@ -328,4 +334,34 @@ fn check_topics(topics: &Topics, log: &dyn Log) -> Result<()> {
     let message = format!("{} has {orders} partitions, {} has {decisions}", topics.orders, topics.decisions);
     let failure = Failure { code: ExitCode::CheckFailed, message, next: None };
     Err(anyhow::Error::from(failure.next("pipeline topic check")).context("rely on the topics"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Flag, Settings, load};
+
+    #[test]
+    fn what_is_configured_holds() {
+        let options_with = |flags: &[(&str, &str)]| {
+            let flag = |(name, text): &(&str, &str)| Flag {
+                flag: "--set",
+                name: (*name).to_owned(),
+                text: (*text).to_owned(),
+            };
+            let flags: Vec<_> = flags.iter().map(flag).collect();
+            let values = load(None, std::iter::empty(), &flags).unwrap();
+            options(&Settings::new(&values).unwrap().gateway)
+        };
+        let plain = options_with(&[]);
+        assert_eq!((plain.limits, plain.tls_in_front), (HttpLimits::default(), false));
+        let other = options_with(&[
+            ("gateway_address_connections", "7"),
+            ("gateway_address_streams", "8"),
+            ("gateway_url", "https://shop.example"),
+        ]);
+        let limits = other.limits;
+        assert_eq!((limits.address_connections_max, limits.address_streams_max), (7, 8));
+        assert!(other.tls_in_front);
+    }
 }

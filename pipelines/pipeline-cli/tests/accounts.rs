@@ -72,6 +72,8 @@ impl Gateway {
     fn log_in(&self) -> String {
         let answer = self.post("/v1/sessions", &json!({"email": ANNA, "password": PASSWORD}));
         assert_eq!(answer.status, 200, "{} {}", answer.head, answer.body);
+        // People reach it by https, whoever ends that.
+        assert!(answer.head.contains("; Secure") && answer.head.contains("strict-transport-security"));
         answer.body["access_token"].as_str().unwrap().to_owned()
     }
 }

@@ -12,13 +12,13 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream::{Stream, StreamExt as _, unfold};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tonic::Status;
 
 use super::status::status;
 use crate::http::Problem;
-use crate::http::gate::Gate;
+use crate::http::gate::{Gate, StreamPlace};
 use crate::limits::{BATCH_BODY_BYTES_MAX, GRPC_ANSWER_MARGIN, RETRY_AFTER_SECONDS, WAIT_SECONDS_MAX};
 use crate::service::Refusal;
 
@@ -58,16 +58,17 @@ pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
 
 pub(super) async fn enter(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
     match begin(&gate, &mut request) {
-        Ok((deadline, permit)) => {
+        Ok((deadline, place)) => {
             request.extensions_mut().insert(Deadline(deadline));
             let answered = match deadline {
                 Some(at) => timeout_at(at, next.run(request)).await,
                 None => Ok(next.run(request).await),
             };
-            match (answered, permit) {
-                (Ok(response), Some(permit)) => {
+            match (answered, place) {
+                (Ok(mut response), Some(place)) => {
                     let closing = gate.closing.clone();
-                    response.map(|body| Streaming { body, closing, deadline, _permit: permit }.into_body())
+                    response.extensions_mut().insert(place);
+                    response.map(|body| Streaming { body, closing, deadline }.into_body())
                 }
                 (Ok(response), None) => response,
                 // Only what waits for the log or a decision takes so long.
@@ -78,7 +79,7 @@ pub(super) async fn enter(State(gate): State<Arc<Gate>>, mut request: Request, n
     }
 }
 
-type Begun = (Option<Instant>, Option<OwnedSemaphorePermit>);
+type Begun = (Option<Instant>, Option<StreamPlace>);
 
 fn begin(gate: &Gate, request: &mut Request) -> Result<Begun, Problem> {
     if !is_grpc(request.headers()) {
@@ -89,15 +90,12 @@ fn begin(gate: &Gate, request: &mut Request) -> Result<Begun, Problem> {
     let timeout = request.headers().get("grpc-timeout").map(|value| value.as_bytes());
     let timeout = timeout.map(|text| read_timeout(text).ok_or_else(bad_timeout)).transpose()?;
     let deadline = timeout.and_then(|timeout| now.checked_add(timeout));
-    let permit = if STREAMS.contains(&request.uri().path()) {
-        Some(Arc::clone(&gate.streams).try_acquire_owned().map_err(|_| Refusal::Overloaded)?)
-    } else {
-        None
-    };
+    let is_stream = STREAMS.contains(&request.uri().path());
+    let place = is_stream.then(|| gate.stream_place()).transpose()?;
     let until = now + Duration::from_millis(gate.limits.body_ms_max);
     let body = std::mem::replace(request.body_mut(), Body::empty());
     *request.body_mut() = Body::from_stream(bounded(body, until));
-    Ok((deadline, permit))
+    Ok((deadline, place))
 }
 
 /// At most eight digits and a unit, as gRPC has it.
@@ -161,8 +159,6 @@ struct Streaming {
     body: Body,
     closing: watch::Receiver<bool>,
     deadline: Option<Instant>,
-    /// Counts the stream for as long as it is open.
-    _permit: OwnedSemaphorePermit,
 }
 
 impl Streaming {

@@ -1,6 +1,7 @@
 //! What every request passes: the address it comes from, how often it may ask, how many are in hand; and what every answer
 //! carries.
 
+use std::any::Any;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,12 +16,14 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use ipnet::IpNet;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use super::pages;
 use super::problem::Problem;
+use crate::addresses::PerAddress;
 use crate::grpc::{HEALTH_PATH, is_grpc, spoken};
 use crate::identity::Identity;
-use crate::limits::{HttpLimits, TARGET_BYTES_MAX};
+use crate::limits::{HttpLimits, RETRY_AFTER_SECONDS, TARGET_BYTES_MAX};
 use crate::people::People;
 use crate::service::{Refusal, Service};
 use crate::shop::Shop;
@@ -32,12 +35,14 @@ pub(crate) struct Gate {
     pub(crate) limits: HttpLimits,
     /// Whose word about addresses is taken.
     pub(crate) proxies: Vec<IpNet>,
-    pub(crate) requests: Semaphore,
+    pub(crate) requests: Arc<Semaphore>,
     pub(crate) streams: Arc<Semaphore>,
+    pub(crate) address_streams: Arc<PerAddress>,
     /// True once the server is to end: it is not ready any more.
     pub(crate) draining: watch::Receiver<bool>,
     /// True once connections are being ended: streams end, and nothing new is begun.
     pub(crate) closing: watch::Receiver<bool>,
+    /// Whether people reach us over TLS, ours or that of a proxy in front.
     pub(crate) is_tls: bool,
     /// Pages and products, if there is a shop.
     pub(crate) shop: Option<Arc<Shop>>,
@@ -53,7 +58,30 @@ pub(crate) struct Gate {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
+/// What an answer counts as until its reader has it: a request in hand, or an open stream. The connection takes it from the
+/// extensions of the answer.
+#[derive(Clone)]
+pub(crate) struct Held {
+    _places: Arc<dyn Any + Send + Sync>,
+}
+
+impl Held {
+    fn new(places: impl Any + Send + Sync) -> Self {
+        Self { _places: Arc::new(places) }
+    }
+}
+
+/// The place of a stream among all; an answer that carries it in its extensions is one.
+#[derive(Clone)]
+pub(crate) struct StreamPlace(Arc<OwnedSemaphorePermit>);
+
 impl Gate {
+    /// A place for one more stream.
+    pub(crate) fn stream_place(&self) -> Result<StreamPlace, Refusal> {
+        let permit = Arc::clone(&self.streams).try_acquire_owned().map_err(|_| Refusal::Overloaded)?;
+        Ok(StreamPlace(Arc::new(permit)))
+    }
+
     pub(crate) fn is_draining(&self) -> bool {
         *self.draining.borrow()
     }
@@ -155,33 +183,74 @@ fn is_too_large(error: &axum::Error) -> bool {
 /// Lets a request pass, or turns it away before anything is done for it.
 pub(super) async fn guard(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
     let is_probe = matches!(request.uri().path(), "/livez" | "/readyz" | HEALTH_PATH);
-    let speaks_grpc = is_grpc(request.headers());
-    let mut response = if is_probe {
-        next.run(request).await
-    } else {
-        match admit(&gate, &request) {
-            Ok(_permit) => next.run(request).await,
-            Err(problem) => problem.into_response(),
-        }
+    let (speaks_grpc, wants_page) = (is_grpc(request.headers()), pages::are_wanted(&gate, &request));
+    let admitted = if is_probe { Ok(None) } else { admit(&gate, &request).map(Some) };
+    let answered = match admitted {
+        Ok(None) => Ok((next.run(request).await, None)),
+        Ok(Some(admitted)) => hold(&gate, admitted, next.run(request).await),
+        Err(problem) => Err(problem),
     };
+    let (mut response, held) = answered.unwrap_or_else(|problem| (problem.into_response(), None));
     if speaks_grpc {
-        return spoken(response);
+        response = spoken(response);
+    } else {
+        if wants_page {
+            response = pages::for_people(&gate, response);
+        }
+        dress(&gate, response.headers_mut());
     }
-    dress(&gate, response.headers_mut());
+    if let Some(held) = held {
+        response.extensions_mut().insert(held);
+    }
     response
 }
 
-fn admit<'g>(gate: &'g Gate, request: &Request<Body>) -> Result<tokio::sync::SemaphorePermit<'g>, Problem> {
+/// A request that was let pass.
+struct Admitted {
+    permit: OwnedSemaphorePermit,
+    /// Where it comes from, if it came over a connection.
+    address: Option<IpAddr>,
+}
+
+fn admit(gate: &Gate, request: &Request<Body>) -> Result<Admitted, Problem> {
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     if target > TARGET_BYTES_MAX {
         let detail = format!("the target of the request has more than {TARGET_BYTES_MAX} bytes");
         return Err(Problem::new(StatusCode::URI_TOO_LONG, "target_too_long", detail));
     }
-    if let Some(Peer(peer)) = request.extensions().get::<Peer>() {
-        let address = gate.address(peer.ip(), request.headers());
+    let peer = request.extensions().get::<Peer>();
+    let address = peer.map(|Peer(peer)| gate.address(peer.ip(), request.headers()));
+    if let Some(address) = address {
         gate.service.pacing().address(address)?;
     }
-    gate.requests.try_acquire().map_err(|_| Refusal::Overloaded.into())
+    let permit = Arc::clone(&gate.requests).try_acquire_owned().map_err(|_| Refusal::Overloaded)?;
+    Ok(Admitted { permit, address })
+}
+
+/// What an answer counts as. A stream is no request in hand any more; it counts among those of its address.
+fn hold(
+    gate: &Gate,
+    Admitted { permit, address }: Admitted,
+    mut response: Response,
+) -> Result<(Response, Option<Held>), Problem> {
+    let Some(StreamPlace(place)) = response.extensions_mut().remove() else {
+        return Ok((response, Some(Held::new(permit))));
+    };
+    let limits = &gate.limits;
+    let share = |address: IpAddr| {
+        // A proxy that does not say for whom it asks asks for many.
+        let is_one = !gate.is_proxy(address);
+        let most = if is_one { limits.address_streams_max } else { limits.streams_max };
+        gate.address_streams.count(address, most).ok_or_else(|| {
+            let detail = format!("your address has {most} event streams open, which is the most; close some");
+            Problem {
+                retry_after_seconds: Some(RETRY_AFTER_SECONDS),
+                ..Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", detail)
+            }
+        })
+    };
+    let share = address.map(share).transpose()?;
+    Ok((response, Some(Held::new((place, share)))))
 }
 
 /// What browsers are told about every answer, unless it says so itself.

@@ -114,7 +114,7 @@ pub(super) async fn place_all(State(gate): State<Arc<Gate>>, request: Request) -
     let is_lines = kind == 1;
     let asks = if is_lines { read_lines(&body) } else { read_batch(&body)? };
     if asks.len() > BATCH_ORDERS_MAX {
-        let detail = format!("the batch has {} orders, the most is {BATCH_ORDERS_MAX}", asks.len());
+        let detail = format!("the batch has more than {BATCH_ORDERS_MAX} orders");
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "batch_too_large", detail));
     }
     let key = idempotency_key(&headers)?;
@@ -135,11 +135,12 @@ fn read_batch(body: &[u8]) -> Result<Vec<Asked>, Problem> {
     Ok(batch.orders.into_iter().map(|Object(order)| Ok(PlaceAsk::from(order))).collect())
 }
 
-/// Of lines, each stands for itself.
+/// Of lines, each stands for itself. Of too many, only so many are looked at that it shows.
 fn read_lines(body: &[u8]) -> Vec<Asked> {
     let lines = (1..).zip(body.split(|byte| *byte == b'\n'));
     let lines = lines.filter(|(_, line)| !line.trim_ascii().is_empty());
     lines
+        .take(BATCH_ORDERS_MAX + 1)
         .map(|(number, line)| match read::<Object<OrderBody>>(line) {
             Ok(Object(order)) => Ok(PlaceAsk::from(order)),
             Err(mut problem) => {
@@ -244,4 +245,17 @@ pub(super) async fn mine(
     let last = orders.last().filter(|_| orders.len() == count);
     let next = last.map(|order| format!("/v1/me/orders?after={}&count={count}", order.order_id));
     Ok(json(StatusCode::OK, &OrdersView { orders, next }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_too_many_lines_few_are_read() {
+        let asks = read_lines(&b"\nx\n".repeat(100_000));
+        assert_eq!(asks.len(), BATCH_ORDERS_MAX + 1);
+        let places = asks.iter().take(2).map(|ask| ask.as_ref().unwrap_err().line);
+        assert_eq!(places.collect::<Vec<_>>(), [Some(2), Some(4)]);
+    }
 }

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER,
+    ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use catalogue::{Catalogue, Product};
@@ -78,21 +77,23 @@ fn show(gate: &Gate, render: impl FnOnce(&Storefront) -> Result<String, PageErro
     }
 }
 
-/// Shows refusals as pages to whoever wants a page: a browser that goes somewhere, not a script.
-pub(super) async fn for_people(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+/// Whether a refusal is wanted as a page: by a browser that goes somewhere, not by a script.
+pub(super) fn are_wanted(gate: &Gate, request: &Request) -> bool {
     let accepted = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
-    let wants_page = !request.uri().path().starts_with("/v1/")
-        && accepted.is_some_and(|value| value.contains("text/html"));
-    let response = next.run(request).await;
-    let problem = response.extensions().get::<Problem>().filter(|_| wants_page);
-    let Some(problem) = problem else { return response };
-    let mut shown =
-        show(&gate, |pages| pages.problem(problem.status.as_u16(), &problem.title, &problem.detail));
-    *shown.status_mut() = problem.status;
-    if let Some(seconds) = response.headers().get(RETRY_AFTER) {
-        shown.headers_mut().insert(RETRY_AFTER, seconds.clone());
-    }
-    shown
+    gate.shop.is_some()
+        && !request.uri().path().starts_with("/v1/")
+        && accepted.is_some_and(|value| value.contains("text/html"))
+}
+
+/// A refusal as a page, whose headers still say what it says; any other answer as it is.
+pub(super) fn for_people(gate: &Gate, response: Response) -> Response {
+    let Some(problem) = response.extensions().get::<Problem>() else { return response };
+    let shown = show(gate, |pages| pages.problem(problem.status.as_u16(), &problem.title, &problem.detail));
+    let (page, body) = shown.into_parts();
+    let (mut head, _) = response.into_parts();
+    head.headers.remove(CONTENT_LENGTH);
+    head.headers.extend(page.headers);
+    Response::from_parts(head, body)
 }
 
 /// What is not there, for people.

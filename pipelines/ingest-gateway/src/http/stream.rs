@@ -4,12 +4,13 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{BoxStream, Stream, StreamExt as _, unfold};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use utoipa::ToSchema;
 
 use super::gate::Gate;
@@ -17,7 +18,7 @@ use super::problem::Problem;
 use crate::frame::frame;
 use crate::limits::RECONNECT_MS;
 use crate::rooms::{Pass, RoomFeed};
-use crate::service::{OrderFeed, Refusal};
+use crate::service::OrderFeed;
 use crate::views::OrderEventView;
 
 /// An event of a stream. `data` is JSON; what of, the route says.
@@ -72,19 +73,16 @@ struct Beating {
     beat: Duration,
     closing: watch::Receiver<bool>,
     is_over: bool,
-    /// Counts the stream for as long as it is open.
-    _permit: OwnedSemaphorePermit,
 }
 
 /// An answer that streams events.
 pub(super) fn respond(gate: &Gate, events: BoxStream<'static, Bytes>) -> Result<Response, Problem> {
-    let permit = Arc::clone(&gate.streams).try_acquire_owned().map_err(|_| Refusal::Overloaded)?;
+    let place = gate.stream_place()?;
     let beating = Beating {
         events,
         beat: Duration::from_millis(gate.limits.stream_beat_ms),
         closing: gate.closing.clone(),
         is_over: false,
-        _permit: permit,
     };
     let body = Body::from_stream(greeting().chain(beat(beating)).map(Ok::<_, Infallible>));
     let headers = [
@@ -93,7 +91,7 @@ pub(super) fn respond(gate: &Gate, events: BoxStream<'static, Bytes>) -> Result<
         // Proxies that would gather an answer before they pass it on.
         (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
     ];
-    Ok((headers, body).into_response())
+    Ok((headers, Extension(place), body).into_response())
 }
 
 /// When to come back after the stream broke off.

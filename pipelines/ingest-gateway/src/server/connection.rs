@@ -13,16 +13,20 @@ use hyper_util::server::graceful::Watcher;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
 
+use super::delivery::Exchange;
 use super::origin::{is_http2, take_head};
 use super::tls::Certificate;
 use crate::http::gate::{Gate, Peer};
-use crate::limits::{HANDSHAKE_MAX, HEAD_BYTES_MAX, HEADERS_MAX, HTTP2_STREAMS_MAX};
+use crate::limits::{
+    CLOSING_LOOK, CLOSING_LOOKS, HANDSHAKE_MAX, HEAD_BYTES_MAX, HEADERS_MAX, HTTP2_STREAMS_MAX,
+    LOOKS_PER_WRITE,
+};
 
 /// A connection on which HTTP begins.
 enum Begun {
@@ -116,16 +120,55 @@ impl Connections {
         let mut stream = TimeoutStream::new(stream);
         // Whoever does not read what we write is let go of.
         stream.set_write_timeout(Some(Duration::from_millis(self.gate.limits.write_ms_max)));
-        let router = self.router.clone();
+        let (router, exchange) = (self.router.clone(), Arc::new(Exchange::default()));
+        let asked = Arc::clone(&exchange);
         let service = tower::service_fn(move |mut request: Request<Incoming>| {
+            let delivery = asked.begin();
             request.extensions_mut().insert(Peer(origin));
-            router.clone().oneshot(request)
+            let answer = router.clone().oneshot(request);
+            async move { answer.await.map(|response| delivery.note(response)) }
         });
         let builder = if is_http2 { &self.http2 } else { &self.http1 };
         let io = TokioIo::new(Box::pin(stream));
         let connection = builder.serve_connection(io, TowerToHyperService::new(service)).into_owned();
-        if let Err(error) = watcher.watch(connection).await {
-            tracing::debug!(%origin, %error, "a connection ended");
+        tokio::select! {
+            biased;
+            ended = watcher.watch(connection) => if let Err(error) = ended {
+                tracing::debug!(%origin, %error, "a connection ended");
+            },
+            why = self.given_up(&exchange) => tracing::debug!(%origin, why, "a connection is ended"),
+        }
+    }
+
+    /// Waits until there is no use in keeping a connection, and says why.
+    async fn given_up(&self, exchange: &Exchange) -> &'static str {
+        tokio::select! {
+            why = self.unheeded(exchange) => why,
+            () = self.left_over(exchange) => "the server ends, and nothing is in hand",
+        }
+    }
+
+    /// Waits until the other end has failed for too long to ask something, or to take the answer.
+    async fn unheeded(&self, exchange: &Exchange) -> &'static str {
+        let head = Duration::from_millis(self.gate.limits.head_ms_max);
+        if timeout(head, exchange.asked()).await.is_err() {
+            return "nothing was asked";
+        }
+        let limit = Duration::from_millis(self.gate.limits.write_ms_max);
+        while !exchange.stands_still(limit) {
+            sleep(limit / LOOKS_PER_WRITE).await;
+        }
+        "an answer is not taken"
+    }
+
+    /// Waits until connections are being ended, and on this one nothing has been in hand for a while: whoever does not
+    /// say goodbye is not waited for.
+    async fn left_over(&self, exchange: &Exchange) {
+        self.gate.closed().await;
+        let mut idle = 0;
+        while idle < CLOSING_LOOKS {
+            sleep(CLOSING_LOOK).await;
+            idle = if exchange.is_idle() { idle + 1 } else { 0 };
         }
     }
 }

@@ -8,7 +8,8 @@ use order_model::{
     Cancel, Command, Currency, CustomerId, Line, Lines, OrderEventKind, OrderId, Place, RejectReason, Sku,
     partition_of,
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
 
 use super::Service;
 use super::recent::{Entered, Print};
@@ -97,7 +98,7 @@ impl Service {
         if let (Some(wait), Some(feed)) = (options.wait, feed) {
             let settles =
                 |news: &OrderNews| news.is_first_answer() || (news.is_reuse() && news.offset.0 == offset);
-            placed.answer = heard(feed, wait, settles).await;
+            placed.answer = heard(feed, wait, self.ending(), settles).await;
             if placed.answer.as_ref().is_some_and(|news| news.is_reuse()) {
                 return Err(reused());
             }
@@ -199,7 +200,7 @@ impl Service {
                 news.event.kind == OrderEventKind::Cancelled
                     || (news.event.kind == OrderEventKind::Refused && news.offset.0 == offset)
             };
-            let answer = heard(feed, wait, settles).await;
+            let answer = heard(feed, wait, self.ending(), settles).await;
             if let Some(news) = &answer
                 && news.event.kind == OrderEventKind::Refused
             {
@@ -345,22 +346,29 @@ fn again(known: &Remembered, wants_decision: bool) -> Placed {
     }
 }
 
-/// The first news that `settles` it, if it comes in time.
+/// The first news that `settles` it, if it comes in time, and before connections are ended.
 async fn heard(
     (before, mut feed): Followed,
     wait: Duration,
+    mut ending: watch::Receiver<bool>,
     settles: impl Fn(&OrderNews) -> bool,
 ) -> Option<Arc<OrderNews>> {
     if let Some(news) = before.into_iter().find(|news| settles(news)) {
         return Some(news);
     }
-    let deadline = Instant::now() + wait;
-    while let Ok(Some(news)) = timeout_at(deadline, feed.recv()).await {
-        if settles(&news) {
-            return Some(news);
+    let listen = async {
+        while let Some(news) = feed.recv().await {
+            if settles(&news) {
+                return Some(news);
+            }
         }
+        None
+    };
+    tokio::select! {
+        biased;
+        news = timeout(wait, listen) => news.ok().flatten(),
+        _ = ending.wait_for(|is_ending| *is_ending) => None,
     }
-    None
 }
 
 /// What is wrong with lines whatever the listings are, by precedence.

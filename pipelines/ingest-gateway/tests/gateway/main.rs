@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
 mod calls;
+mod connections;
 mod faults;
 mod grpc;
 mod input;

@@ -46,7 +46,18 @@ async fn the_pages_of_a_letter_and_of_the_sales_are_there() {
         assert!(
             page.text.contains("To the shop") && page.header("content-security-policy").contains("'none'")
         );
+        assert_eq!(page.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(page.header("referrer-policy"), "no-referrer", "{path}");
     }
+    let wants_page = |method, path: &str| shop.request(method, path, None).header("accept", "text/html");
+    let put = Answer::of(wants_page(Method::PUT, "/cart").send().await.unwrap()).await;
+    assert!(put.text.contains("To the shop"), "{put:?}");
+    assert_eq!((put.status.as_u16(), put.header("allow")), (405, "GET,HEAD"));
+    // What is turned away before anything looks at it as well.
+    let long = format!("/{}", "a".repeat(3_000));
+    let refused = Answer::of(wants_page(Method::GET, &long).send().await.unwrap()).await;
+    assert!(refused.status == 414 && refused.text.contains("To the shop"), "{refused:?}");
+    assert_eq!(refused.header("x-content-type-options"), "nosniff");
     shop.get("/no/such/page", None).await.problem(404, "no_such_resource");
 
     let later = humantime(now().0 + 3_600_000);

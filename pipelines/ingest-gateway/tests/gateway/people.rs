@@ -28,6 +28,11 @@ struct Town {
 
 impl Town {
     async fn open() -> Self {
+        Self::behind(false).await
+    }
+
+    /// One that people reach by a proxy which ends TLS, or not.
+    async fn behind(tls_in_front: bool) -> Self {
         let local = Local::start().unwrap();
         let tables = Tables::connect(&local.options()).await.unwrap();
         tables.create(&Accounts::TABLES).await.unwrap();
@@ -45,7 +50,8 @@ impl Town {
         let (keys, postman) = (TokenKeys::in_memory([3; 32]), Arc::new(letters.clone()));
         let accounts = Accounts::open(tables, keys, postman, options).await.unwrap();
         let people = Arc::new(People { accounts, carts, contacts });
-        let server = ServerOptions { people: Some(Arc::clone(&people)), ..ServerOptions::default() };
+        let server =
+            ServerOptions { people: Some(Arc::clone(&people)), tls_in_front, ..ServerOptions::default() };
         let shop = Shop::open(Wishes { server, ..Wishes::default() }).await;
         Self { shop, letters, people, local: Some(local) }
     }
@@ -264,4 +270,17 @@ async fn without_accounts_their_routes_say_so_and_programs_order() {
     shop.post("/v1/subscriptions", &key, &[], &wish).await.problem(404, "no_such_resource");
     assert_eq!(shop.post("/v1/orders", &key, &[], &order("A", 1)).await.status, 202);
     assert!(shop.close().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browsers_keep_to_tls_wherever_it_ends() {
+    for tls_in_front in [false, true] {
+        let town = Town::behind(tls_in_front).await;
+        town.register().await;
+        let session = town.log_in(PASSWORD).await;
+        assert_eq!(session.header("set-cookie").contains("; Secure"), tls_in_front);
+        let is_told = !session.header("strict-transport-security").is_empty();
+        assert_eq!(is_told, tls_in_front);
+        town.close().await;
+    }
 }

@@ -224,7 +224,7 @@ async fn more_than_can_be_done_is_refused_at_once() {
     };
     let (waited, ()) = tokio::join!(waiting, refused);
     assert_eq!(waited.status, 202);
-    assert_eq!(shop.get("/v1/listings", None).await.status, 200);
+    shop.until("the place is free", async |shop| shop.get("/v1/listings", None).await.status == 200).await;
     assert!(shop.close().await);
 
     let shop = Shop::open(with(HttpLimits { address_connections_max: 3, ..HttpLimits::default() })).await;

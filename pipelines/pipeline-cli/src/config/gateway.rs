@@ -47,6 +47,10 @@ pub struct GatewaySettings {
     pub shop_images: Option<PathBuf>,
     /// Requests of one address a second.
     pub address_per_second: u32,
+    /// Connections of one address at a time.
+    pub address_connections: usize,
+    /// Event streams of one address at a time.
+    pub address_streams: usize,
     /// Orders and cancellations of one customer a second.
     pub customer_per_second: u32,
     /// How people are let in from waiting rooms.
@@ -61,6 +65,8 @@ const UNREADY_MS_MAX: u64 = 600_000;
 const ROOM_MS_MAX: u32 = 3_600_000;
 /// Most of anything a second.
 const PER_SECOND_MAX: u32 = 1_000_000;
+/// Most of anything at a time.
+const AT_A_TIME_MAX: usize = 1_000_000;
 
 impl GatewaySettings {
     pub(super) fn new(values: &Values<'_>) -> Result<Self, ConfigError> {
@@ -111,6 +117,8 @@ impl GatewaySettings {
             shop_name: values.optional("shop_name").unwrap_or_default(),
             shop_images: values.optional("shop_images").map(PathBuf::from),
             address_per_second: values.number("gateway_address_per_second", 1..=PER_SECOND_MAX)?,
+            address_connections: values.number("gateway_address_connections", 1..=AT_A_TIME_MAX)?,
+            address_streams: values.number("gateway_address_streams", 1..=AT_A_TIME_MAX)?,
             customer_per_second: values.number("gateway_customer_per_second", 1..=PER_SECOND_MAX)?,
             pace: PaceTarget {
                 lag_ms: values.number("room_lag_ms", 1..=ROOM_MS_MAX)?,

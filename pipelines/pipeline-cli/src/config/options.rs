@@ -190,6 +190,12 @@ pub const OPTIONS: &[ConfigOption] = &[
         "requests of one address a second; four seconds' worth at once",
     ),
     option(
+        "gateway_address_connections",
+        "1000",
+        "connections of one address at a time; of a proxy in front, as many as there may be",
+    ),
+    option("gateway_address_streams", "1000", "event streams of one address at a time"),
+    option(
         "gateway_customer_per_second",
         "10",
         "orders of one customer a second; four seconds' worth at once",

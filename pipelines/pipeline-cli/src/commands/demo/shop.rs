@@ -28,6 +28,8 @@ use crate::random::random;
 const SALE: &str = "demo";
 /// All shoppers of a demo come from this machine's one address.
 const ADDRESS_PER_SECOND: u32 = 1_000_000;
+/// So many connections they have at most, and streams.
+const ADDRESS_AT_A_TIME: usize = 20_000;
 /// In the folder of the demo: letters to people, as the links that verify addresses.
 const LETTERS_FOLDER: &str = "letters";
 
@@ -67,6 +69,8 @@ impl Shop {
         };
         let mut settings = context.settings.gateway.clone();
         settings.address_per_second = ADDRESS_PER_SECOND;
+        settings.address_connections = ADDRESS_AT_A_TIME;
+        settings.address_streams = ADDRESS_AT_A_TIME;
         let gateway = Gateway::start(&GatewayParts {
             log: Arc::clone(&ground.log),
             topics: ground.topics.clone(),
