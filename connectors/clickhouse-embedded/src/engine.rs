@@ -72,6 +72,19 @@ enum State {
     Stopping,
 }
 
+impl State {
+    /// What runs, and it is being stopped from now on; anything else stays as it is.
+    fn take_running(&mut self) -> Option<Parts> {
+        match mem::replace(self, Self::Stopping) {
+            Self::Running(parts) => Some(parts),
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
+}
+
 /// Statements run by this process.
 static STATEMENTS: AtomicU64 = AtomicU64::new(0);
 
@@ -95,14 +108,9 @@ extern "C" fn stop_at_exit() {
 
 /// Stops the engine of this process, if it runs.
 fn stop() -> Result<(), EngineError> {
-    let state = mem::replace(&mut process().state, State::Stopping);
-    match state {
-        State::Running(parts) => parts.stop()?,
-        other => {
-            process().state = other;
-            return Ok(());
-        }
-    }
+    let Some(parts) = process().state.take_running() else { return Ok(()) };
+    // Stopping takes its time, and the lock is not held meanwhile: whoever comes sees that it is being stopped.
+    parts.stop()?;
     process().state = State::Free;
     Ok(())
 }
@@ -300,5 +308,27 @@ fn answer(
     });
     if let Err(error) = served {
         tracing::error!("the ClickHouse front ended: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An engine that is being started, or stopped by somebody else, stays so, however many stop it at once.
+    #[test]
+    fn only_what_runs_is_stopped() {
+        for starting in [false, true] {
+            process().state = if starting { State::Starting } else { State::Free };
+            thread::scope(|scope| {
+                for _ in 0..2 {
+                    scope.spawn(|| (0..20_000).for_each(|_| stop().unwrap()));
+                }
+            });
+            let stands = mem::replace(&mut process().state, State::Free);
+            let is_as_it_was =
+                if starting { matches!(stands, State::Starting) } else { matches!(stands, State::Free) };
+            assert!(is_as_it_was, "starting: {starting}");
+        }
     }
 }
