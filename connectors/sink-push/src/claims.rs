@@ -210,6 +210,29 @@ impl From<ClaimsError> for sink::Fault {
     }
 }
 
+/// Names one step of one caller: made once, however often the store has to be asked for the step.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct StepToken(u128);
+
+impl StepToken {
+    /// One that nobody else has.
+    pub fn new() -> Self {
+        Self(fastrand::u128(..))
+    }
+}
+
+impl Default for StepToken {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Display for StepToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
 /// Keeps claims, and how far each partition's decisions are claimed. All reads see all earlier writes, but for
 /// [`Claims::open`], which may not see the newest yet.
 pub trait Claims: Send + Sync + 'static {
@@ -225,12 +248,14 @@ pub trait Claims: Send + Sync + 'static {
     fn of(&self, subject: &str) -> impl Future<Output = Result<Vec<Claim>, ClaimsError>> + Send;
 
     /// Takes an open claim with so many attempts for one more, that counts as broken off at `until`. Answers the claim as
-    /// it stands now; `None` when somebody else has taken a step meanwhile.
+    /// it stands now; `None` when somebody else has taken a step meanwhile. By its token, a call that is made again because
+    /// the answer was lost finds its own step.
     fn begin(
         &self,
         key: &ClaimKey,
         attempts: u32,
         until: TimeMs,
+        token: StepToken,
     ) -> impl Future<Output = Result<Option<Claim>, ClaimsError>> + Send;
 
     /// Ends a step of an open claim with so many attempts; `false` when somebody else has taken one meanwhile.

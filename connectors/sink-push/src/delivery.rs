@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::channels::{Message, Outcome, Setback, UnknownRule};
-use crate::claims::{Claim, ClaimState, Claims, ClaimsError, Settled, Slot};
+use crate::claims::{Claim, ClaimState, Claims, ClaimsError, Settled, Slot, StepToken};
 use crate::contacts::Contacts;
 use crate::limits::{
     ABANDONED_AFTER_MS, BACKOFF_MS_MAX, BACKOFF_MS_MIN, LANES_MAX, OPEN_PAGE_CLAIMS_MAX, SCAN_INTERVAL_MS,
@@ -119,7 +119,10 @@ impl<C: Claims, K: Contacts> Lane<C, K> {
             return self.stand_back(job, prepared, until).await;
         }
         let until = now.after(millis(self.way.channel.attempt_max()) + ATTEMPT_SLACK_MS + ABANDONED_AFTER_MS);
-        let begun = self.patiently(|| self.office.claims.begin(&claim.key, claim.attempts, until)).await?;
+        // One for all tries: a step whose answer was lost is found to be ours.
+        let token = StepToken::new();
+        let begin = || self.office.claims.begin(&claim.key, claim.attempts, until, token);
+        let begun = self.patiently(begin).await?;
         let Some(begun) = begun else { return Ok(Next::Done) };
         // A newer decision may have taken the claim's place meanwhile.
         let prepared = if begun.facts == claim.facts {

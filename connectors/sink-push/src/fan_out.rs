@@ -9,7 +9,7 @@ use order_model::Sku;
 use sink::Fault;
 use tokio::time::sleep;
 
-use crate::claims::{Claim, ClaimState, Claims, Settled, Slot};
+use crate::claims::{Claim, ClaimState, Claims, Settled, Slot, StepToken};
 use crate::contacts::{Contacts, Interest};
 use crate::limits::{ABANDONED_AFTER_MS, OPEN_PAGE_CLAIMS_MAX, SUBSCRIBERS_PAGE_MAX};
 use crate::notice::{NoticeKind, Planned};
@@ -38,7 +38,10 @@ async fn look<C: Claims, K: Contacts>(office: &Office<C, K>, stop: &Stop) -> Res
             break;
         }
         let until = (office.clock)().after(ROUND_MS_MAX + ABANDONED_AFTER_MS);
-        let Some(claim) = office.claims.begin(&event.key, event.attempts, until).await? else { continue };
+        let Some(claim) = office.claims.begin(&event.key, event.attempts, until, StepToken::new()).await?
+        else {
+            continue;
+        };
         let settled = match tell(office, &claim).await {
             Ok((state, detail)) => Settled { state, due: claim.due, detail },
             Err(fault) => {

@@ -41,7 +41,9 @@ use order_model::TimeMs;
 pub use self::sink::{Courier, Parts, PushSink};
 pub use channels::outbox::Outbox;
 pub use channels::{Channel, Message, Outcome, UnknownRule};
-pub use claims::{Claim, ClaimKey, ClaimState, Claims, ClaimsError, MemoryClaims, Slot, TableClaims};
+pub use claims::{
+    Claim, ClaimKey, ClaimState, Claims, ClaimsError, MemoryClaims, Slot, StepToken, TableClaims,
+};
 pub use config::{ConfigError, Equipment, PushConfig};
 pub use contacts::{
     Address, ChannelKind, Contact, Contacts, ContactsError, MemoryContacts, Mute, TableContacts,

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use order_model::TimeMs;
+use tokio::task::spawn_blocking;
 
 use super::{Attempt, Channel, Message, Outcome, UnknownRule};
 use crate::contacts::{Address, AddressError, ChannelKind};
@@ -82,14 +83,17 @@ impl Outbox {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn put(&self, channel: ChannelKind, message: &Message) -> io::Result<()> {
+    async fn put(&self, channel: ChannelKind, message: &Message) -> io::Result<()> {
         if let Some(folder) = &self.folder {
             // Renamed into place, so that whoever looks sees whole files only.
             let name = format!("{}-{}-{}", message.facts.kind.name(), channel.name(), message.id);
             let whole = folder.join(format!("{name}.txt"));
             let part = folder.join(format!("{name}.part"));
-            fs::write(&part, as_text(channel, message))?;
-            fs::rename(&part, &whole)?;
+            let text = as_text(channel, message);
+            // A disk may be slow: not on a thread that others' futures need.
+            let written =
+                spawn_blocking(move || fs::write(&part, text).and_then(|()| fs::rename(&part, &whole)));
+            written.await.map_err(io::Error::other)??;
         }
         let mut shelf = self.shelf();
         shelf.put += 1;
@@ -169,6 +173,6 @@ impl Channel for OutboxChannel {
     }
 
     fn send<'a>(&'a self, message: &'a Message) -> Attempt<'a> {
-        Box::pin(async move { classify(&self.outbox.put(self.kind, message)) })
+        Box::pin(async move { classify(&self.outbox.put(self.kind, message).await) })
     }
 }

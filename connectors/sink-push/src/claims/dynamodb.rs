@@ -22,7 +22,7 @@ use tables::sdk::operation::update_item::builders::UpdateItemFluentBuilder;
 use tables::sdk::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use tables::{Failure, Table, TableOptions, Tables, TablesError, Verdict};
 
-use super::{Claim, ClaimKey, ClaimState, Claims, ClaimsError, Recorded, Settled, Slot};
+use super::{Claim, ClaimKey, ClaimState, Claims, ClaimsError, Recorded, Settled, Slot, StepToken};
 use crate::requests::{Attributes, all, ask, items, number, text};
 
 mod item;
@@ -199,8 +199,9 @@ impl Claims for TableClaims {
         key: &ClaimKey,
         attempts: u32,
         until: TimeMs,
+        token: StepToken,
     ) -> Result<Option<Claim>, ClaimsError> {
-        let token = format!("{:032x}", fastrand::u128(..));
+        let token = token.to_string();
         let update = self
             .update(key, attempts)
             .update_expression("SET #state = :state, #attempts = :next, #due = :until, #token = :token")

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use order_model::{Partition, TimeMs};
 use sink::Reached;
 
-use super::{Claim, ClaimKey, ClaimState, Claims, ClaimsError, Recorded, Settled, Slot};
+use super::{Claim, ClaimKey, ClaimState, Claims, ClaimsError, Recorded, Settled, Slot, StepToken};
 use crate::limits::MEMORY_CLAIMS_MAX;
 
 /// Claims in memory. Keeps at most [`MEMORY_CLAIMS_MAX`] settled claims: then the oldest are forgotten.
@@ -19,6 +19,8 @@ pub struct MemoryClaims {
 struct Held {
     claims: BTreeMap<ClaimKey, Claim>,
     open: BTreeSet<(Slot, TimeMs, ClaimKey)>,
+    /// Whose the attempts under way are.
+    steps: HashMap<ClaimKey, StepToken>,
     settled: VecDeque<ClaimKey>,
     reached: HashMap<Partition, Reached>,
 }
@@ -100,8 +102,12 @@ impl Claims for MemoryClaims {
         key: &ClaimKey,
         attempts: u32,
         until: TimeMs,
+        token: StepToken,
     ) -> Result<Option<Claim>, ClaimsError> {
         let mut held = self.held();
+        if held.steps.get(key) == Some(&token) {
+            return Ok(held.claims.get(key).cloned());
+        }
         let begun = held.step(key, attempts).map(|claim| Claim {
             state: ClaimState::Attempting,
             attempts: attempts + 1,
@@ -110,6 +116,7 @@ impl Claims for MemoryClaims {
         });
         if let Some(claim) = &begun {
             held.put(claim.clone());
+            held.steps.insert(key.clone(), token);
         }
         Ok(begun)
     }
@@ -119,6 +126,7 @@ impl Claims for MemoryClaims {
         let Some(claim) = held.step(key, attempts) else { return Ok(false) };
         let Settled { state, due, detail } = settled;
         held.put(Claim { state, due, detail, ..claim });
+        held.steps.remove(key);
         Ok(true)
     }
 

@@ -1,5 +1,6 @@
 //! At most one of each notice, and each in the end, whatever the mail server does.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use order_model::*;
@@ -136,6 +137,19 @@ async fn a_mail_whose_answer_is_lost_is_not_sent_again() {
         let claim = &claims.of("00000000-0000-0000-0000-000000000001").await.unwrap()[0];
         assert!(claim.detail.starts_with("sending the message: "), "{}", claim.detail);
     }
+}
+
+/// The step was taken, and who took it was not told: asked for again, it is found to be theirs, and the mail goes out.
+#[tokio::test]
+async fn an_attempt_whose_begin_is_not_answered_is_begun_once_and_made() {
+    let server = SmtpServer::start().unwrap();
+    let claims = SharedClaims::default();
+    let mut sink = start(&claims, everybody(mailbox), vec![email(&server)], Hands::new().clock());
+    claims.1.store(1, Ordering::Relaxed);
+    write(&mut sink, vec![about(OrderEventKind::Paid, 1, 1)]).await;
+    assert!(sink.courier().delivered(PATIENCE).await);
+    assert_eq!(states(&claims), [(ClaimState::Sent, 1)]);
+    assert_eq!((server.counted(), claims.1.load(Ordering::Relaxed)), ((1, 0), 0));
 }
 
 #[tokio::test]
@@ -373,4 +387,36 @@ async fn the_benchmark_checks_what_it_measures() {
     let measured = bench::measure(300, 4).await.unwrap();
     assert_eq!(measured.notices, 300);
     assert!(measured.connections <= 4 && measured.per_second() > 0.0);
+}
+
+/// A disk that does not answer keeps nobody else waiting: the outbox's file is a pipe that nobody reads yet, and the only
+/// thread there is has to go on, to read it.
+#[test]
+fn an_outbox_on_a_slow_disk_holds_up_nobody_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = ClaimKey {
+        subject: order(1).to_string(),
+        event: "paid".to_owned(),
+        slot: Slot::Channel(ChannelKind::Email),
+    };
+    let pipe = folder.path().join(format!("paid-email-{}.part", key.message_id()));
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let (done, ended) = std::sync::mpsc::channel();
+    let outbox = Outbox::in_folder(folder.path()).unwrap();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let channels: Vec<Box<dyn Channel>> = vec![Box::new(outbox.channel(ChannelKind::Email))];
+            let claims = SharedClaims::default();
+            let mut sink = start(&claims, everybody(mailbox), channels, Hands::new().clock());
+            write(&mut sink, vec![about(OrderEventKind::Paid, 1, 1)]).await;
+            let attempting = || claims.0.count(ClaimState::Attempting) == 1;
+            until("the attempt is under way", attempting).await;
+            let text = tokio::task::spawn_blocking(move || std::fs::read_to_string(pipe)).await.unwrap();
+            assert!(sink.courier().delivered(PATIENCE).await);
+            done.send(text.unwrap()).unwrap();
+        });
+    });
+    let text = ended.recv_timeout(PATIENCE).expect("the outbox held up the thread");
+    assert!(text.contains("channel: email"), "{text}");
 }

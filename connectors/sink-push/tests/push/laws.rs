@@ -88,8 +88,9 @@ impl Claims for FaultyClaims {
         key: &ClaimKey,
         attempts: u32,
         until: TimeMs,
+        token: StepToken,
     ) -> Result<Option<Claim>, ClaimsError> {
-        self.through(self.claims.begin(key, attempts, until)).await
+        self.through(self.claims.begin(key, attempts, until, token)).await
     }
     async fn settle(&self, key: &ClaimKey, attempts: u32, settled: Settled) -> Result<bool, ClaimsError> {
         self.through(self.claims.settle(key, attempts, settled)).await

@@ -114,9 +114,10 @@ pub(crate) fn keys() -> SigningKeys {
     SigningKeys::new(&[7; 32], None).unwrap()
 }
 
-/// A claims store that several sinks share, as several processes share a table.
+/// A claims store that several sinks share, as several processes share a table. The answers to so many of the next attempts
+/// that are begun are lost.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct SharedClaims(pub(crate) Arc<MemoryClaims>);
+pub(crate) struct SharedClaims(pub(crate) Arc<MemoryClaims>, pub(crate) Arc<AtomicU64>);
 
 /// Everybody has the addresses these make of them.
 pub(crate) fn everybody(
@@ -178,8 +179,12 @@ impl Claims for SharedClaims {
         key: &ClaimKey,
         attempts: u32,
         until: TimeMs,
+        token: StepToken,
     ) -> Result<Option<Claim>, ClaimsError> {
-        self.0.begin(key, attempts, until).await
+        let begun = self.0.begin(key, attempts, until, token).await;
+        let is_lost =
+            self.1.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
+        if is_lost { Err(ClaimsError::Retry("no answer".to_owned())) } else { begun }
     }
     async fn settle(
         &self,

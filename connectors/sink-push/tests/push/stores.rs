@@ -97,23 +97,27 @@ async fn keeps_claims(claims: impl Claims) {
 async fn one_step_is_won_once(claims: &impl Claims, first: &Claim) {
     let mail = first.key.slot;
     let begun = tokio::join!(
-        claims.begin(&first.key, 0, TimeMs(5_000)),
-        claims.begin(&first.key, 0, TimeMs(5_000)),
-        claims.begin(&first.key, 0, TimeMs(5_000)),
+        claims.begin(&first.key, 0, TimeMs(5_000), StepToken::new()),
+        claims.begin(&first.key, 0, TimeMs(5_000), StepToken::new()),
+        claims.begin(&first.key, 0, TimeMs(5_000), StepToken::new()),
     );
     let begun: Vec<Claim> =
         [begun.0, begun.1, begun.2].into_iter().filter_map(|begun| begun.unwrap()).collect();
     let attempting =
         Claim { state: ClaimState::Attempting, attempts: 1, due: TimeMs(5_000), ..first.clone() };
     assert_eq!(begun, [attempting]);
-    // Whoever comes late finds the step taken.
+    // Whoever comes late finds the step taken, and who has taken it finds it again.
     assert!(!claims.settle(&first.key, 0, settled(ClaimState::Failed, 1)).await.unwrap());
     assert!(claims.settle(&first.key, 1, settled(ClaimState::Claimed, 7)).await.unwrap());
-    assert_eq!(claims.begin(&first.key, 0, TimeMs(5_000)).await.unwrap(), None);
+    assert_eq!(claims.begin(&first.key, 0, TimeMs(5_000), StepToken::new()).await.unwrap(), None);
     assert_eq!(claims.open(mail, TimeMs(7), 40).await.unwrap().len(), 1);
-    assert_eq!(claims.begin(&first.key, 1, TimeMs(6_000)).await.unwrap().unwrap().attempts, 2);
+    let token = StepToken::new();
+    for _ in 0..2 {
+        assert_eq!(claims.begin(&first.key, 1, TimeMs(6_000), token).await.unwrap().unwrap().attempts, 2);
+    }
+    assert_eq!(claims.begin(&first.key, 1, TimeMs(6_000), StepToken::new()).await.unwrap(), None);
     assert!(claims.settle(&first.key, 2, settled(ClaimState::Sent, 0)).await.unwrap());
-    assert_eq!(claims.begin(&first.key, 2, TimeMs(6_000)).await.unwrap(), None);
+    assert_eq!(claims.begin(&first.key, 2, TimeMs(6_000), StepToken::new()).await.unwrap(), None);
     assert!(!claims.settle(&first.key, 2, settled(ClaimState::Failed, 0)).await.unwrap());
     assert_eq!(claims.open(mail, TimeMs(7), 40).await.unwrap(), []);
     let [stands] = claims.find(std::slice::from_ref(&first.key)).await.unwrap().try_into().unwrap();
@@ -134,7 +138,10 @@ async fn newer_takes_the_place_of_what_yields(claims: &impl Claims) {
     assert_eq!(record(5).await, Recorded::Standing(Sequence(5)));
     assert_eq!(record(8).await, Recorded::New);
     let key = event(8).key;
-    assert_eq!(claims.begin(&key, 0, TimeMs(1)).await.unwrap().unwrap().sequence, Sequence(8));
+    assert_eq!(
+        claims.begin(&key, 0, TimeMs(1), StepToken::new()).await.unwrap().unwrap().sequence,
+        Sequence(8)
+    );
     assert_eq!(record(9).await, Recorded::Standing(Sequence(8)));
     assert_eq!(claims.open(Slot::FanOut, TimeMs(1), 9).await.unwrap().len(), 1);
 }
