@@ -31,6 +31,9 @@ pub const DERIVED_DIFFERENCES_MAX: usize = 10_000;
 pub const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the engine may take to answer an insert that was sent whole.
 pub const INSERT_TIMEOUT: Duration = Duration::from_secs(120);
+/// How far the clocks of the brokers, and of who marks partitions, may be from each other: nobody marks a later time than
+/// their own less this.
+pub const CLOCK_MARGIN: Duration = Duration::from_secs(10);
 /// Latest time a row can hold, in milliseconds: 2299-12-31T23:59:59.999Z, the end of `DateTime64(3)`.
 pub const TIME_MS_MAX: u64 = 10_413_791_999_999;
 /// Most characters of an answer of the engine that are shown.

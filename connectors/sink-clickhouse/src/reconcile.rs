@@ -8,11 +8,11 @@
 
 use std::ops::RangeInclusive;
 
-use order_model::{OrderId, Partition};
-use sink::Fault;
+use order_model::{Offset, OrderId, Partition, Sequence, TimeMs};
+use sink::{Fault, Reached};
 
 use crate::classify::fault;
-use crate::client::{Database, of};
+use crate::client::{Database, WRITE_SETTINGS, of};
 use crate::decode::{SELECTED, rows};
 use crate::derive::{
     LISTING_COLUMNS, ROLLUPS, Stretch, listing_insert, listing_select, order_insert, order_select, span_of,
@@ -149,9 +149,19 @@ impl Database {
         })
     }
 
-    /// What the computed tables say of a partition and its decisions do not give, up to the noted progress.
+    /// What the computed tables say of a partition and its decisions do not give, up to the noted progress; where that is
+    /// less than the decisions that are there without a hole, up to the last of these.
     pub async fn derived_differences(&self, partition: Partition) -> Result<Vec<DerivedDifference>, Fault> {
-        let stretch = Stretch { partition: partition.0, first: 1, upto: self.noted(partition).await? };
+        self.derived_differences_upto(partition, self.computed(partition).await?).await
+    }
+
+    /// The same, up to this decision.
+    pub async fn derived_differences_upto(
+        &self,
+        partition: Partition,
+        upto: u64,
+    ) -> Result<Vec<DerivedDifference>, Fault> {
+        let stretch = Stretch { partition: partition.0, first: 1, upto };
         let mut found = Vec::new();
         for rollup in &ROLLUPS {
             let table = rollup.table.name;
@@ -228,8 +238,8 @@ impl Database {
 
     async fn rebuild_spans(&self, partition: Partition, spans: RangeInclusive<u64>) -> Result<(), Fault> {
         let (first, last) = spans.into_inner();
-        let noted = self.noted(partition).await?;
-        let upto = last.saturating_add(1).saturating_mul(SPAN_DECISIONS).min(noted);
+        let computed = self.computed(partition).await?;
+        let upto = last.saturating_add(1).saturating_mul(SPAN_DECISIONS).min(computed);
         let stretch = Stretch { partition: partition.0, first: first * SPAN_DECISIONS + 1, upto };
         for rollup in &ROLLUPS {
             let table = rollup.table.name;
@@ -258,11 +268,91 @@ impl Database {
         Ok(ids.into_iter().map(OrderId).collect())
     }
 
-    /// The progress that was noted, as a number of a decision.
-    async fn noted(&self, partition: Partition) -> Result<u64, Fault> {
-        let sql = format!("SELECT max(progress.sequence) FROM progress WHERE partition = {partition}");
+    /// The progress of a partition, if any is noted.
+    pub async fn noted_progress(&self, partition: Partition) -> Result<Option<Reached>, Fault> {
+        let sql = format!(
+            "SELECT max(progress.sequence), max(next_offset) FROM progress WHERE partition = {partition} \
+             GROUP BY partition"
+        );
         let answer = self.ask_numbers("asking for the progress", &sql).await?;
-        Ok(answer.first().and_then(|row| row.first()).copied().unwrap_or_default())
+        Ok(answer.first().and_then(|row| {
+            let [sequence, next_offset] = <[u64; 2]>::try_from(row.as_slice()).ok()?;
+            Some(Reached { sequence: Sequence(sequence), next_offset: Offset(next_offset) })
+        }))
+    }
+
+    /// Says that every decision of these partitions with a ledger time before `time` is in the tables, though the last one is
+    /// older: for whoever knows that. Without it, the views that end in `_consistent` wait at the last decision of the
+    /// quietest partition. A mark before what is known already changes nothing; one after it is not taken back.
+    pub async fn mark(&self, partitions: &[Partition], time: TimeMs) -> Result<(), Fault> {
+        let row =
+            |partition: &Partition| format!("({partition}, 0, 0, 0, fromUnixTimestamp64Milli({}))", time.0);
+        let rows: Vec<_> = partitions.iter().map(row).collect();
+        self.note("marking partitions", &rows).await
+    }
+
+    /// Adds rows to the progress.
+    pub(crate) async fn note(&self, what: &str, rows: &[String]) -> Result<(), Fault> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let sql = format!(
+            "INSERT INTO progress (partition, sequence, next_offset, last_row, time) SETTINGS {WRITE_SETTINGS} VALUES {}",
+            rows.join(", ")
+        );
+        self.run(what, &sql).await
+    }
+
+    /// Takes the progress of a partition away: the sink then writes its decisions again, which changes nothing.
+    pub async fn forget_progress(&self, partition: Partition) -> Result<(), Fault> {
+        self.delete("progress", &format!("partition = {partition}")).await
+    }
+
+    /// Notes that everything up to there is in the tables, in the place of what was forgotten.
+    pub async fn note_progress(&self, partition: Partition, reached: Reached) -> Result<(), Fault> {
+        let Reached { sequence, next_offset } = reached;
+        let sql = format!(
+            "INSERT INTO progress (partition, sequence, next_offset, last_row, time) SELECT {partition}, {sequence}, \
+             {next_offset}, max(d.sequence), max(d.time) FROM decisions_raw AS d WHERE d.partition = {partition} AND \
+             d.sequence <= {sequence} SETTINGS {WRITE_SETTINGS}"
+        );
+        self.run("noting the progress", &sql).await
+    }
+
+    /// Up to which decision of a partition tables are computed. Progress that is lost, or was not noted yet, says too
+    /// little: then it is the last before the first that is missing.
+    async fn computed(&self, partition: Partition) -> Result<u64, Fault> {
+        let noted = self.noted_progress(partition).await?.unwrap_or_default().sequence.0;
+        let sql = format!("SELECT max(sequence) FROM decisions_raw WHERE partition = {partition}");
+        let answer = self.ask_numbers("asking for the last decision", &sql).await?;
+        let last = answer.first().and_then(|row| row.first()).copied().unwrap_or_default();
+        if last <= noted {
+            return Ok(noted);
+        }
+        Ok(self.dense(partition).await?.sequence.0.max(noted))
+    }
+
+    /// What can be told from the decisions alone, when they end before the progress that was noted: somebody took rows
+    /// away, or put back an older copy of the table.
+    pub(crate) async fn dense(&self, partition: Partition) -> Result<Reached, Fault> {
+        let sql = format!(
+            "SELECT intDiv(sequence - 1, {SPAN_DECISIONS}) AS span, count(), max(sequence), \
+             argMax(decisions_offset, sequence) FROM decisions_raw FINAL WHERE partition = {partition} \
+             GROUP BY span ORDER BY span"
+        );
+        let spans = self.ask_numbers("looking for the first decision that is missing", &sql).await?;
+        let mut reached = Reached::default();
+        for (expected, span) in (0..).zip(&spans) {
+            let &[span, count, last, offset] = span.as_slice() else { break };
+            if span != expected || last != span * SPAN_DECISIONS + count {
+                break;
+            }
+            reached = Reached { sequence: Sequence(last), next_offset: Offset(offset).next() };
+            if count < SPAN_DECISIONS {
+                break;
+            }
+        }
+        Ok(reached)
     }
 
     async fn delete(&self, table: &str, range: &str) -> Result<(), Fault> {

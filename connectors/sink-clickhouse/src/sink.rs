@@ -7,11 +7,11 @@ use order_model::{Offset, Partition, Sequence, TimeMs};
 use sink::{Batch, Fault, Reached, Refused, Target};
 
 use crate::classify::{fault, is_memory_limit};
-use crate::client::{Database, WRITE_SETTINGS, of};
+use crate::client::{Database, of};
 use crate::config::Config;
 use crate::derive::{Stretch, filter, listing_insert};
 use crate::facts;
-use crate::limits::{INSERT_ROWS_MAX, INSERT_ROWS_MIN, OPEN_ROWS_MAX, SPAN_DECISIONS};
+use crate::limits::{INSERT_ROWS_MAX, INSERT_ROWS_MIN, OPEN_ROWS_MAX};
 use crate::native::count;
 use crate::rollup::{Open, ROLL_UPS, RollUp, Span};
 use crate::row::{KIND_CUSTOMER_BLOCKED, LISTING_KINDS_FROM, Row, row_of};
@@ -64,6 +64,8 @@ impl Step {
 #[derive(Debug)]
 pub struct ClickHouse {
     database: Database,
+    /// How many partitions the topic has; zero: not told.
+    partitions: u32,
     /// Whether the table was found to be ours, since the start or since a fault that halts.
     checked: bool,
     /// Rows of the next insert.
@@ -85,6 +87,7 @@ impl ClickHouse {
     pub fn new(config: &Config) -> Self {
         Self {
             database: Database::new(config),
+            partitions: 0,
             checked: false,
             insert_rows: INSERT_ROWS_MAX,
             begun: None,
@@ -98,28 +101,22 @@ impl ClickHouse {
         &self.database
     }
 
-    /// Says that every decision of `partition` with a ledger time before `time` is in the tables, though its last
-    /// decision is older: for whoever knows that the partition has nothing more to say. Without it, the views that end in
-    /// `_consistent` wait at the last decision of the quietest partition.
-    pub async fn mark(&mut self, partition: Partition, time: TimeMs) -> Result<(), Fault> {
-        let row = format!("({partition}, 0, 0, 0, fromUnixTimestamp64Milli({}))", time.0);
-        self.note("marking a partition", &[row]).await
+    /// The same for a topic of so many partitions: before the first row is written, each has its progress, at nothing, so
+    /// that the views that end in `_consistent` wait for all of them.
+    #[must_use]
+    pub fn of_partitions(mut self, partitions: u32) -> Self {
+        self.partitions = partitions;
+        self
     }
 
     async fn check(&mut self) -> Result<(), Fault> {
         if !self.checked {
             self.database.check().await?;
+            let partitions: Vec<_> = (0..self.partitions).map(Partition).collect();
+            self.database.mark(&partitions, TimeMs(0)).await?;
             self.checked = true;
         }
         Ok(())
-    }
-
-    async fn note(&self, what: &str, rows: &[String]) -> Result<(), Fault> {
-        let sql = format!(
-            "INSERT INTO progress (partition, sequence, next_offset, last_row, time) SETTINGS {WRITE_SETTINGS} VALUES {}",
-            rows.join(", ")
-        );
-        self.database.execute(&sql).await.map_err(|error| fault(what, &error))
     }
 
     /// `whole` are the stretches of the batches, what is refused of them included; `rows` is sorted.
@@ -248,29 +245,6 @@ impl ClickHouse {
         self.database.execute(sql).await.map_err(|error| fault(what, &error))
     }
 
-    /// What can be told from the decisions alone, when they end before the progress that was noted: somebody took rows
-    /// away, or put back an older copy of the table.
-    async fn dense(&self, partition: Partition) -> Result<Reached, Fault> {
-        let sql = format!(
-            "SELECT intDiv(sequence - 1, {SPAN_DECISIONS}) AS span, count(), max(sequence), \
-             argMax(decisions_offset, sequence) FROM decisions_raw FINAL WHERE partition = {partition} \
-             GROUP BY span ORDER BY span"
-        );
-        let spans = self.database.ask_numbers("looking for the first decision that is missing", &sql).await?;
-        let mut reached = Reached::default();
-        for (expected, span) in (0..).zip(&spans) {
-            let &[span, count, last, offset] = span.as_slice() else { break };
-            if span != expected || last != span * SPAN_DECISIONS + count {
-                break;
-            }
-            reached = Reached { sequence: Sequence(last), next_offset: Offset(offset).next() };
-            if count < SPAN_DECISIONS {
-                break;
-            }
-        }
-        Ok(reached)
-    }
-
     async fn find_reached(&self, partition: Partition) -> Result<Reached, Fault> {
         let what = format!("asking how far {} has got", of(partition));
         let sql = format!(
@@ -284,7 +258,7 @@ impl ClickHouse {
             Some(&[sequence, next_offset, 1]) => {
                 Ok(Reached { sequence: Sequence(sequence), next_offset: Offset(next_offset) })
             }
-            Some(_) => self.dense(partition).await,
+            Some(_) => self.database.dense(partition).await,
         }
     }
 }
@@ -365,7 +339,7 @@ impl Target for ClickHouse {
         if rows.is_empty() {
             return Ok(());
         }
-        self.note("noting the progress", &rows).await
+        self.database.note("noting the progress", &rows).await
     }
 }
 

@@ -36,6 +36,7 @@ pub use fold::{Fold, items_of};
 pub use history::{HISTORY_ORDERS_MAX, history};
 pub use item::{Attributes, Item, Key, Value};
 pub use measure::{MeasureError, Measured, measure};
+pub use progress::{forget_progress, note_progress, noted_progress};
 pub use scan::{Repair, repair, scan, scan_each};
 pub use status::Status;
 pub use stored::{StoredOrder, stored_order};

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use order_model::{OrderId, Partition};
 use sink::Arrival;
 use sink_clickhouse::limits::SPAN_DECISIONS;
-use sink_clickhouse::{Database, DerivedDifference, Row, differences, rows_of};
+use sink_clickhouse::{Database, DerivedDifference, Row, differences, row_of};
 
 use crate::limits::DIFFERENCES_MAX;
-use crate::{Difference, ReconcileError, Reconciliation, count};
+use crate::progress::Noted;
+use crate::{Difference, ReconcileError, Reconciliation, Store, count};
 
 /// The rows of one partition, compared piece by piece.
 pub(crate) struct Rows<'a> {
@@ -34,10 +35,11 @@ impl<'a> Rows<'a> {
         arrivals: &[Arrival],
         result: &mut Reconciliation,
     ) -> Result<(), ReconcileError> {
-        let row = |error| ReconcileError::Row { partition: self.partition.0, error };
-        let wanted = rows_of(arrivals).map_err(row)?;
-        let Some(last) = wanted.last().map(|row| row.sequence) else { return Ok(()) };
-        self.compared += count(arrivals);
+        let Some(last) = arrivals.last().map(|arrival| arrival.decision.sequence.0) else { return Ok(()) };
+        // The sink refuses what can be no row, and goes on.
+        let wanted: Vec<Row> = arrivals.iter().filter_map(|arrival| row_of(arrival).ok()).collect();
+        self.compared += count(&wanted);
+        result.rowless += count(arrivals) - count(&wanted);
         self.compare(last, wanted, result).await
     }
 
@@ -86,10 +88,12 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
-    /// Compares what lies beyond the log's last decision, and what was computed. Says how many rows there have to be.
+    /// Compares what lies beyond the log's last decision, and what was computed up to that one. Says how many rows there have
+    /// to be.
     pub(crate) async fn finish(mut self, result: &mut Reconciliation) -> Result<u64, ReconcileError> {
+        let upto = self.last;
         self.compare(u64::MAX - 1, Vec::new(), result).await?;
-        for which in self.database.derived_differences(self.partition).await? {
+        for which in self.database.derived_differences_upto(self.partition, upto).await? {
             let is_named = match which {
                 DerivedDifference::Span { span, .. } => self.spans.contains(&span),
                 DerivedDifference::Order(order) => self.orders.contains(&order),
@@ -111,7 +115,9 @@ pub(crate) async fn partitions_beyond(
 ) -> Result<(), ReconcileError> {
     for (partition, _) in database.partitions().await? {
         if partition.0 >= partitions {
+            let found = database.noted_progress(partition).await?;
             Rows::new(database, partition).finish(result).await?;
+            result.differences.extend(Noted::new(Store::ClickHouse, partition, found).difference(0));
         }
     }
     Ok(())

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use order_codec::DecodeError;
 use order_log::{LogError, LogReader, Polled, ReadLimits};
 use order_model::{Offset, Partition, Sequence, TimeMs};
 use sink::Arrival;
 
-use crate::Ground;
 use crate::limits::{COMPARED_DECISIONS_MAX, READ_BYTES_MAX, READ_RECORDS_MAX, SILENCE_SECONDS_MAX};
+use crate::{Ground, ReconcileError};
 
 /// How long one poll waits.
 const POLL_WAIT: Duration = Duration::from_millis(100);
@@ -25,8 +26,13 @@ pub(crate) struct Decisions<'a> {
 }
 
 impl<'a> Decisions<'a> {
-    pub(crate) fn new(ground: &'a Ground, partition: Partition) -> Result<Self, LogError> {
+    /// Refuses a partition whose beginning has expired: what is missing there would look like rows nobody decided.
+    pub(crate) fn new(ground: &'a Ground, partition: Partition) -> Result<Self, ReconcileError> {
         let bounds = ground.log.bounds(&ground.decisions, partition.0)?;
+        if bounds.start > 0 {
+            let topic = ground.decisions.to_string();
+            return Err(ReconcileError::CutOff { topic, partition: partition.0, start: bounds.start });
+        }
         let limits = ReadLimits { records_max: READ_RECORDS_MAX, bytes_max: READ_BYTES_MAX };
         let mut reader = ground.log.reader(&ground.decisions, limits)?;
         reader.start(partition.0, bounds.start)?;
@@ -42,6 +48,11 @@ impl<'a> Decisions<'a> {
         })
     }
 
+    /// Where the partition ended.
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
     pub(crate) fn gaps(&self) -> u64 {
         self.gaps
     }
@@ -51,7 +62,7 @@ impl<'a> Decisions<'a> {
     }
 
     /// The next decisions, about [`COMPARED_DECISIONS_MAX`]; `None` at the end.
-    pub(crate) fn next(&mut self) -> Result<Option<Vec<Arrival>>, LogError> {
+    pub(crate) fn next(&mut self) -> Result<Option<Vec<Arrival>>, ReconcileError> {
         let mut arrivals = Vec::new();
         let mut heard = Instant::now();
         while self.next < self.end && arrivals.len() < COMPARED_DECISIONS_MAX {
@@ -68,7 +79,11 @@ impl<'a> Decisions<'a> {
                                 arrivals.push(Arrival { offset, time, decision });
                             }
                             Ok(_) => {}
-                            Err(_) => self.unreadable += 1,
+                            Err(DecodeError::Bad(_)) => self.unreadable += 1,
+                            Err(DecodeError::Registry(error)) => {
+                                let (partition, offset) = (self.partition.0, record.offset);
+                                return Err(ReconcileError::Registry { partition, offset, error });
+                            }
                         }
                     }
                     self.next = batch.next_offset();
@@ -76,13 +91,14 @@ impl<'a> Decisions<'a> {
                 Some(Polled::Passed { next_offset, .. }) => self.next = self.next.max(next_offset),
                 _ if heard.elapsed() > Duration::from_secs(SILENCE_SECONDS_MAX) => {
                     let place = format!("{}/{}", self.ground.decisions, self.partition);
-                    return Err(LogError::Failed {
+                    let silent = LogError::Failed {
                         context: format!("read {place} from offset {}", self.next),
                         detail: format!(
                             "nothing came for {SILENCE_SECONDS_MAX} s, and it ends at {}",
                             self.end
                         ),
-                    });
+                    };
+                    return Err(silent.into());
                 }
                 _ => {}
             }

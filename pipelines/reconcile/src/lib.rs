@@ -15,21 +15,24 @@ mod decisions;
 mod dynamodb;
 pub mod limits;
 mod mend;
+mod progress;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use order_codec::Codec;
+use order_codec::{Codec, RegistryError};
 use order_log::{Log, LogError};
 use order_model::{Partition, TimeMs};
-use sink::{Arrival, Fault};
-use sink_clickhouse::{Database, DerivedDifference, DifferenceKind, Row, RowError};
+use sink::{Fault, Reached};
+use sink_clickhouse::{Database, DerivedDifference, DifferenceKind, Row};
 use sink_dynamodb::{Item, Key, Retention};
 use tables::{Failure, Tables};
 
 pub use mend::{Mended, mend};
+
+use progress::Noted;
 
 /// What is compared with what.
 pub struct Ground {
@@ -79,14 +82,36 @@ pub enum Difference {
         /// Which.
         which: DerivedDifference,
     },
+    /// How far a sink says it has got.
+    Progress {
+        /// Where it says so.
+        store: Store,
+        /// The ledger.
+        partition: Partition,
+        /// What it says; `None`: nothing.
+        found: Option<Reached>,
+        /// How far it is when the other differences are mended.
+        wanted: Reached,
+    },
+}
+
+/// A store.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Store {
+    /// The tables.
+    DynamoDb,
+    /// The analytics.
+    ClickHouse,
 }
 
 impl Difference {
     /// The store, for people.
     pub fn store(&self) -> &'static str {
         match self {
-            Self::Item { .. } => "dynamodb",
-            Self::Row { .. } | Self::Derived { .. } => "clickhouse",
+            Self::Item { .. } | Self::Progress { store: Store::DynamoDb, .. } => "dynamodb",
+            Self::Row { .. } | Self::Derived { .. } | Self::Progress { store: Store::ClickHouse, .. } => {
+                "clickhouse"
+            }
         }
     }
 
@@ -100,6 +125,7 @@ impl Difference {
                 DerivedDifference::Order(order) => format!("order_facts {order}"),
                 DerivedDifference::Listing(sequence) => format!("listing_events {partition}/{sequence}"),
             },
+            Self::Progress { partition, .. } => format!("progress {partition}"),
         }
     }
 
@@ -107,9 +133,10 @@ impl Difference {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Item { wanted: Some(_), found: None, .. }
+            | Self::Progress { found: None, .. }
             | Self::Row { kind: DifferenceKind::Missing, .. } => "missing",
             Self::Item { wanted: None, .. } | Self::Row { kind: DifferenceKind::Extra, .. } => "extra",
-            Self::Item { .. } | Self::Row { .. } | Self::Derived { .. } => "changed",
+            Self::Item { .. } | Self::Row { .. } | Self::Derived { .. } | Self::Progress { .. } => "changed",
         }
     }
 
@@ -125,6 +152,13 @@ impl Difference {
                 "remove it: the log has no such decision".to_owned()
             }
             Self::Derived { .. } => "compute it again".to_owned(),
+            Self::Progress { found, wanted, .. } => {
+                let shown = |Reached { sequence, next_offset }: Reached| {
+                    format!("decision {sequence}, next offset {next_offset}")
+                };
+                let found = found.map_or_else(|| "nothing".to_owned(), shown);
+                format!("it says {found}, has to say {}", shown(*wanted))
+            }
         }
     }
 }
@@ -148,6 +182,8 @@ pub struct Reconciliation {
     pub items: Option<u64>,
     /// Rows ClickHouse has to hold; `None`: not compared.
     pub rows: Option<u64>,
+    /// Decisions that ClickHouse can have no row of: the sink refused them too, and left a dead letter.
+    pub rowless: u64,
     /// What differs, store by store; at most [`limits::DIFFERENCES_MAX`] of each kind of store.
     pub differences: Vec<Difference>,
     /// Whether there are more than are named.
@@ -157,11 +193,16 @@ pub struct Reconciliation {
 impl Reconciliation {
     /// Whether all stores hold what the log says, and the log is whole.
     pub fn holds(&self) -> bool {
-        self.differences.is_empty() && self.gaps == 0
+        self.differences.is_empty() && self.is_whole()
+    }
+
+    /// Whether every decision of the log is known: only then is what no decision makes too much.
+    pub fn is_whole(&self) -> bool {
+        self.gaps == 0 && self.unreadable == 0
     }
 }
 
-/// Why no comparison was made.
+/// Why no comparison was made, or nothing mended.
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileError {
     /// The log failed.
@@ -173,13 +214,44 @@ pub enum ReconcileError {
     /// DynamoDB failed.
     #[error("reading the tables back: {0}")]
     DynamoDb(String),
-    /// A decision has no row.
-    #[error("decision of partition {partition} has no row: {error}")]
-    Row {
+    /// The beginning of the log is gone.
+    #[error(
+        "partition {partition} of {topic} begins at offset {start}: what came before has expired, and what it made would \
+         look like rows that nobody decided. Nothing was compared. Compare with a copy of the log that begins at 0, and \
+         have the topic keep its records longer than you compare (retention.ms)"
+    )]
+    CutOff {
+        /// The topic.
+        topic: String,
         /// The ledger.
         partition: u32,
-        /// Why.
-        error: RowError,
+        /// The first record that is left.
+        start: u64,
+    },
+    /// Nobody knows whether a record is a decision.
+    #[error(
+        "the record at offset {offset} of partition {partition} cannot be read, as its schema is not told. Nothing was \
+         compared; try again when the registry answers"
+    )]
+    Registry {
+        /// The ledger.
+        partition: u32,
+        /// Where on `decisions`.
+        offset: u64,
+        /// What the registry said.
+        #[source]
+        error: RegistryError,
+    },
+    /// What is not on the log, or cannot be read there, would be taken out of the stores.
+    #[error(
+        "nothing was mended: {gaps} decisions are missing on the log and {unreadable} of its records are no decisions, and \
+         what they made would be removed. `pipeline prove` says what is wrong with the log"
+    )]
+    NotWhole {
+        /// Decisions that are missing between others.
+        gaps: u64,
+        /// Records that are no decisions.
+        unreadable: u64,
     },
 }
 
@@ -196,6 +268,7 @@ pub async fn reconcile(ground: &Ground) -> Result<Reconciliation, ReconcileError
     let mut rows = ground.clickhouse.as_ref().map(|_| 0);
     let partitions = ground.log.partitions(&ground.decisions)?;
     for partition in (0..partitions).map(Partition) {
+        let mut noted = noted(ground, partition).await?;
         let mut decisions = decisions::Decisions::new(ground, partition)?;
         let mut compared =
             ground.clickhouse.as_ref().map(|database| clickhouse::Rows::new(database, partition));
@@ -206,12 +279,15 @@ pub async fn reconcile(ground: &Ground) -> Result<Reconciliation, ReconcileError
             if let Some(compared) = &mut compared {
                 compared.take(&arrivals, &mut result).await?;
             }
+            noted.iter_mut().for_each(|noted| noted.see(&arrivals));
             result.decisions += count(&arrivals);
             (ground.progress)(result.decisions);
         }
         if let Some(compared) = compared {
             *rows.get_or_insert(0) += compared.finish(&mut result).await?;
         }
+        let end = decisions.end();
+        result.differences.extend(noted.iter().filter_map(|noted| noted.difference(end)));
         result.gaps += decisions.gaps();
         result.unreadable += decisions.unreadable();
     }
@@ -225,8 +301,22 @@ pub async fn reconcile(ground: &Ground) -> Result<Reconciliation, ReconcileError
     Ok(result)
 }
 
-fn count(arrivals: &[Arrival]) -> u64 {
-    u64::try_from(arrivals.len()).unwrap_or(u64::MAX)
+/// What the sinks have noted of a partition. Asked before the log is: they go on, it may grow.
+async fn noted(ground: &Ground, partition: Partition) -> Result<Vec<Noted>, ReconcileError> {
+    let mut noted = Vec::new();
+    if let Some((tables, _)) = &ground.tables {
+        let found = sink_dynamodb::noted_progress(tables, partition).await?;
+        noted.push(Noted::new(Store::DynamoDb, partition, found));
+    }
+    if let Some(database) = &ground.clickhouse {
+        let found = database.noted_progress(partition).await?;
+        noted.push(Noted::new(Store::ClickHouse, partition, found));
+    }
+    Ok(noted)
+}
+
+fn count<T>(some: &[T]) -> u64 {
+    u64::try_from(some.len()).unwrap_or(u64::MAX)
 }
 
 /// A run of decisions of one partition whose rows are written anew together.

@@ -1,6 +1,7 @@
 //! Views that no question asks, and the cut of the consistent ones.
 
 use order_model::{Partition, TimeMs};
+use sink::Target;
 use sink_clickhouse::ClickHouse;
 
 use crate::sale::{OPENS_MS, small_sale};
@@ -88,18 +89,41 @@ async fn consistent_views_wait_for_the_partition_that_lags() {
     bring(&mut target, &[other.cut(6, 10)]).await;
     assert_eq!(ask(&config, consistent).await, ["4 | 6 | 4 | 2026-11-27 08:01:36.000 | 0"]);
     // Nothing more will come before 120 s, says who knows.
-    for partition in [0, 1] {
-        target.mark(Partition(partition), TimeMs(OPENS_MS + 120_000)).await.unwrap();
-    }
+    let both = [Partition(0), Partition(1)];
+    target.database().mark(&both, TimeMs(OPENS_MS + 120_000)).await.unwrap();
     assert_eq!(ask(&config, consistent).await, ["5 | 8 | 5 | 2026-11-27 08:02:00.000 | 0"]);
     let all = "SELECT (SELECT count() FROM decisions_consistent) = (SELECT count() FROM decisions), \
                (SELECT sum(decisions) FROM orders_per_minute_consistent) = (SELECT count() FROM decisions)";
     assert_eq!(ask(&config, all).await, ["1 | 1"]);
-    target.mark(Partition(0), TimeMs(OPENS_MS)).await.unwrap();
+    target.database().mark(&both, TimeMs(OPENS_MS)).await.unwrap();
     assert_eq!(
         ask(&config, "SELECT time FROM cut").await,
         ["2026-11-27 08:02:00.000"],
         "a mark moved time back"
     );
+    done(&config).await;
+}
+
+/// At the first start one partition may be written before the other has anything: nothing of it shows until then.
+#[tokio::test]
+async fn consistent_views_wait_for_a_partition_that_nothing_is_written_of_yet() {
+    let config = fresh("first_start").await;
+    let mut target = ClickHouse::new(&config).of_partitions(3);
+    target.reached(Partition(0)).await.unwrap();
+    let [home, other] = small_sale();
+    bring(&mut target, &[home.batch()]).await;
+    let shown = "SELECT (SELECT count() FROM decisions_consistent), (SELECT toUnixTimestamp64Milli(time) FROM cut), \
+                 (SELECT partitions FROM cut)";
+    assert_eq!(ask(&config, shown).await, ["0 | 0 | 3"]);
+    bring(&mut target, &[other.batch()]).await;
+    assert_eq!(ask(&config, shown).await, ["0 | 0 | 3"], "the third is silent");
+    // Nobody has ever asked it for anything, says who knows.
+    target.database().mark(&[Partition(2)], TimeMs(OPENS_MS + 120_000)).await.unwrap();
+    let all = ask(&config, shown).await.remove(0);
+    assert!(!all.starts_with("0 | 0"), "{all}");
+    // Another start moves nothing back.
+    let mut again = ClickHouse::new(&config).of_partitions(3);
+    assert_eq!(again.reached(Partition(0)).await.unwrap(), home.batch().reached());
+    assert_eq!(ask(&config, shown).await, [all]);
     done(&config).await;
 }

@@ -88,8 +88,11 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
             }
             return Ok(if found.holds() { ExitCode::Ok } else { ExitCode::CheckFailed });
         }
-        let mended = mend(&ground, &found.differences).await.context("mend the stores")?;
+        let mended = mend(&ground, &found).await.context("mend the stores")?;
         note(format!("mended {}, left {} that have changed meanwhile", mended.mended, mended.left));
+        for refused in &mended.refused {
+            warning(format!("DynamoDB will not have {refused}"));
+        }
         let left = reconcile(&ground).await.context("compare the stores once more")?;
         note(format!("{} differences are left", left.differences.len()));
         Ok(if left.holds() { ExitCode::Ok } else { ExitCode::CheckFailed })
@@ -106,7 +109,13 @@ fn show(context: &Context, found: &Reconciliation) -> Result<()> {
         warning(format!("{} decisions are missing on the log between others: pipeline prove", found.gaps));
     }
     if found.unreadable > 0 {
-        warning(format!("{} records of the log are no decisions", found.unreadable));
+        warning(format!("{} records of the log are no decisions: pipeline prove", found.unreadable));
+    }
+    if found.rowless > 0 {
+        warning(format!(
+            "{} decisions can be no row in ClickHouse; the topic of dead letters says why",
+            found.rowless
+        ));
     }
     let count =
         |count: Option<u64>| count.map_or_else(|| "not compared".to_owned(), |count| count.to_string());
