@@ -90,7 +90,8 @@ impl Outputs {
                 let plan = sink_clickhouse::plan(&database).await?;
                 sink_clickhouse::apply(&database, &plan).await.context("make the analytics' tables")?;
                 let limits = sink_clickhouse::limits::sink_limits();
-                let target = ClickHouse::new(&analytics.config);
+                let partitions = tokio::task::block_in_place(|| parts.log.partitions(&topics.decisions))?;
+                let target = ClickHouse::new(&analytics.config).of_partitions(partitions);
                 sinks.add(target, parts, sink_options(topics, limits))?;
             }
             let push = PushSink::start(letters_to(&outbox)?);

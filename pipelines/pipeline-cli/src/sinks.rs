@@ -137,7 +137,10 @@ impl Sinks {
             match name {
                 Name::ClickHouse => {
                     let options = sink_options(context.topics(), sink_clickhouse::limits::sink_limits());
-                    sinks.add(stores.clickhouse()?, parts, options).with_context(starting)?;
+                    let topic = Arc::clone(&context.topics().decisions);
+                    let partitions = tokio::task::block_in_place(|| parts.log.partitions(&topic));
+                    let target = stores.clickhouse()?.of_partitions(partitions.with_context(starting)?);
+                    sinks.add(target, parts, options).with_context(starting)?;
                 }
                 Name::DynamoDb => {
                     let options = sink_options(context.topics(), sink_dynamodb::limits::loop_limits());

@@ -119,6 +119,26 @@ fn the_sink_of_notices_is_seen_paused_and_resumed_like_the_others() {
     assert!(push().iter().all(|row| row["lag_records"] == 0 && row["paused"] == false));
 }
 
+/// Two listings are opened, and the topic has more partitions than that.
+#[test]
+fn consistent_views_wait_for_silent_partitions_until_these_are_marked() {
+    let local = Local::start().unwrap();
+    let place = place(&local);
+    place.run(&["analytics", "migrate"]).expect(ExitCode::Ok);
+    let early = place.run(&["analytics", "mark"]).expect(ExitCode::Usage);
+    early.says("is in ClickHouse up to offset 0").says("pipeline sink run clickhouse --once");
+    place.run(&["sink", "run", "clickhouse", "--once"]).expect(ExitCode::Ok);
+    let cut = || {
+        let sql = "SELECT time = toDateTime64(0, 3, 'UTC') AS waits FROM cut";
+        place.run(&["query", "-o", "ndjson", sql]).expect(ExitCode::Ok).rows().remove(0)["waits"].clone()
+    };
+    assert_eq!(cut(), 1, "no partition is left out");
+    place.run(&["analytics", "mark", "--before", "now"]).expect(ExitCode::Usage).says("at the latest");
+    place.run(&["analytics", "mark", "--partition", "999"]).expect(ExitCode::Usage).says("none is 999");
+    place.run(&["analytics", "mark"]).expect(ExitCode::Ok).says("are marked up to");
+    assert_eq!(cut(), 0);
+}
+
 #[test]
 fn what_cannot_work_is_named() {
     let local = Local::start().unwrap();
