@@ -33,6 +33,8 @@ pub struct Catalogue {
     pub(crate) by_sku: BTreeMap<Sku, u32>,
     pub(crate) names: Names,
     pub(crate) search: Option<TextSearch>,
+    /// The facets of all products, counted once: most people just look around.
+    pub(crate) facets: Arc<[FacetCounts]>,
 }
 
 /// What is looked for.
@@ -71,7 +73,7 @@ pub struct Page {
     pub items: Vec<Arc<Item>>,
     /// How many of the matching products have which value. A dimension that is filtered by counts as if it were not, so
     /// that other choices show.
-    pub facets: Vec<FacetCounts>,
+    pub facets: Arc<[FacetCounts]>,
 }
 
 /// The index could not be searched.
@@ -121,10 +123,14 @@ impl Catalogue {
 
     /// Looks for products.
     pub fn search(&self, query: &Query) -> Result<Page, SearchError> {
+        let words = query_words(&query.text);
+        if words.is_empty() && query.filters.is_empty() {
+            return Ok(self.page(query, self.len(), self.iter(), Arc::clone(&self.facets)));
+        }
         let filters = Filters::new(query.filters.iter().take(FILTERS_MAX), &self.names);
         let mut counts = Counts::new(&self.names, &filters);
         let mut found = Vec::new();
-        for (rank, item) in self.candidates(&query.text)? {
+        for (rank, item) in self.candidates(&words)? {
             let fit = filters.fit(&item.facets);
             counts.add(&item.facets, &fit);
             if matches!(fit, Fit::All) {
@@ -132,25 +138,44 @@ impl Catalogue {
             }
         }
         found.sort_by_key(|(rank, item)| (Reverse(*rank), item.product.sku));
+        let total = found.len();
+        let found = found.into_iter().map(|(_, item)| item);
+        Ok(self.page(query, total, found, counts.finish().into()))
+    }
+
+    /// The facets of all products.
+    pub(crate) fn count_all(&self) -> Arc<[FacetCounts]> {
+        let filters = Filters::new(std::iter::empty(), &self.names);
+        let mut counts = Counts::new(&self.names, &filters);
+        self.iter().for_each(|item| counts.add(&item.facets, &Fit::All));
+        counts.finish().into()
+    }
+
+    fn page<'c>(
+        &self,
+        query: &Query,
+        total: usize,
+        found: impl Iterator<Item = &'c Arc<Item>>,
+        facets: Arc<[FacetCounts]>,
+    ) -> Page {
         let size = query.page_size.clamp(1, PAGE_SIZE_MAX);
-        let (page, total) = (query.page.max(1), found.len());
-        let items = found.into_iter().skip((page - 1).saturating_mul(size)).take(size);
-        Ok(Page {
+        let page = query.page.max(1);
+        let items = found.skip((page - 1).saturating_mul(size)).take(size);
+        Page {
             version: self.version,
             total,
             page,
             pages: total.div_ceil(size),
-            items: items.map(|(_, item)| Arc::clone(item)).collect(),
-            facets: counts.finish(),
-        })
+            items: items.map(Arc::clone).collect(),
+            facets,
+        }
     }
 
     /// The products that match the words, with their ranks.
-    fn candidates(&self, text: &str) -> Result<Vec<(u32, &Arc<Item>)>, SearchError> {
-        let words = query_words(text);
+    fn candidates(&self, words: &[String]) -> Result<Vec<(u32, &Arc<Item>)>, SearchError> {
         match &self.search {
             Some(search) if !words.is_empty() => {
-                let matches = search.matches(&words)?;
+                let matches = search.matches(words)?;
                 Ok(matches.iter().filter_map(|found| Some((found.rank, self.item(found.slot)?))).collect())
             }
             _ => Ok(self.iter().map(|item| (0, item)).collect()),

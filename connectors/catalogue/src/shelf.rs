@@ -154,14 +154,17 @@ impl Shelf {
     pub fn publish(&mut self) -> Result<Catalogue, ShelfError> {
         let search = self.index.commit()?;
         self.unpublished = 0;
-        Ok(Catalogue {
+        let mut published = Catalogue {
             version: self.version,
             bytes: self.bytes,
             slots: self.slots.clone(),
             by_sku: self.by_sku.clone(),
             names: self.dictionary.names().clone(),
             search: Some(search),
-        })
+            facets: Arc::default(),
+        };
+        published.facets = published.count_all();
+        Ok(published)
     }
 
     fn item(&self, slot: u32) -> Option<&Item> {

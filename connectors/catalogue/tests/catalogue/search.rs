@@ -121,11 +121,28 @@ fn filters_narrow() {
 }
 
 #[test]
+fn whoever_just_looks_around_has_nothing_counted() {
+    let catalogue = published(shop());
+    let all = catalogue.search(&asking("")).unwrap();
+    let next = catalogue.search(&Query { page: 2, page_size: 2, ..asking(" …") }).unwrap();
+    assert!(std::sync::Arc::ptr_eq(&all.facets, &next.facets), "counted once, when it was published");
+    assert_eq!(all.total, catalogue.len());
+    let skus = |page: &catalogue::Page| page.items.iter().map(|item| item.product.sku).collect::<Vec<_>>();
+    assert_eq!(skus(&all), catalogue.iter().map(|item| item.product.sku).collect::<Vec<_>>());
+    assert_eq!(skus(&next), skus(&all)[2..4]);
+    // A search that every product matches counts the same.
+    let of_category = all.facets.iter().find(|counts| counts.dimension == Dimension::Category).unwrap();
+    let filters = of_category.values.iter().map(|value| facet(Dimension::Category, &value.value)).collect();
+    let counted = catalogue.search(&Query { filters, ..asking("") }).unwrap();
+    assert_eq!((counted.total, &counted.facets), (all.total, &all.facets));
+}
+
+#[test]
 fn facets_are_counted_over_all_pages_and_other_choices_show() {
     let catalogue = published(shop());
     let counts = |query: &Query| -> Vec<(Dimension, Vec<(String, u32)>)> {
         let page = catalogue.search(query).unwrap();
-        let counted = page.facets.into_iter();
+        let counted = page.facets.iter().cloned();
         let pairs =
             |values: Vec<catalogue::FacetCount>| values.into_iter().map(|v| (v.value, v.products)).collect();
         counted.map(|facet| (facet.dimension, pairs(facet.values))).collect()
