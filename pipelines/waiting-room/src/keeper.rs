@@ -4,7 +4,8 @@
 //! figures, names the turn it is for, and changes nothing when another was first.
 //!
 //! Relies on clocks that do not differ much from the broker's: a gateway that is behind by a second paces a second late, and
-//! leaves it to the others; one that is ahead reveals too early, is refused, and reveals again.
+//! leaves it to the others. One that is ahead tells no seed early: whether a room is past its opening is the log's to say. It
+//! first says the opening again, a record that changes nothing but has a time, and the seed only once the room is open by it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -89,12 +90,21 @@ struct Said {
     at: TimeMs,
 }
 
-/// What is to be said: the seed, or an admission.
+/// What is to be said, of which opening.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Turn {
     opening: CommandId,
-    /// The number of the admission; none: the seed.
-    step: Option<u32>,
+    what: What,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    /// The opening once more, so that the log has a record of this time.
+    Again,
+    /// The seed.
+    Seed,
+    /// The admission of this number.
+    Admission(u32),
 }
 
 impl Keeping {
@@ -121,11 +131,14 @@ impl Keeping {
             said.is_some_and(|said| said.turn == turn && !is_past(said.at, KEEPER_PATIENCE_MS))
         };
         if summary.drawn > 0 && !summary.is_revealed {
-            let turn = Turn { opening, step: None };
+            let is_open = summary.phase == Phase::Drawing;
+            let turn = Turn { opening, what: if is_open { What::Seed } else { What::Again } };
             let is_due = is_past(summary.opening.opens_at, self.stagger_ms) && !was_said(turn);
-            return is_due.then(|| (turn, self.reveal(summary)));
+            let event =
+                || if is_open { self.reveal(summary) } else { Some(RoomEvent::Open(summary.opening)) };
+            return is_due.then(|| (turn, event()));
         }
-        let turn = Turn { opening, step: Some(summary.step) };
+        let turn = Turn { opening, what: What::Admission(summary.step) };
         let is_due = summary.phase == Phase::Admitting
             && summary.waiting > 0
             && is_past(summary.admitted_at, PACE_MS_MIN + self.stagger_ms)

@@ -27,6 +27,9 @@ pub enum Finding {
     /// A seed was taken that was not committed to.
     #[error("offset {0}: the seed is not that of the commitment")]
     SeedNotCommitted(Offset),
+    /// The seed stands in the log before the opening: whoever read it there knew the draw and could still enter.
+    #[error("offset {0}: the seed was told before the opening, while people could still enter for the draw")]
+    SeedTooEarly(Offset),
     /// A place is not the next, or somebody has two.
     #[error("offset {offset}: {customer} was given the place {place}, the next is {next}")]
     PlaceNotNext {
@@ -316,6 +319,12 @@ impl Proof {
         }
         let Some(audit) = &mut self.audit else { return };
         audit.pass(at.time);
+        if let RoomEvent::Reveal { seed, .. } = event
+            && audit.gathered.is_none()
+            && commitment_to(seed) == audit.opening.commitment
+        {
+            self.findings.push(Finding::SeedTooEarly(at.offset));
+        }
         let findings = &mut self.findings;
         match (outcome, event) {
             (Outcome::Entered(place), RoomEvent::Enter { customer, .. }) => {

@@ -182,6 +182,28 @@ async fn any_gateway_may_die() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_ahead_tells_no_seed_early() {
+    let place = Place::new();
+    let time = Arc::clone(&place.time);
+    let ahead: Clock = Arc::new(move || time.load(Ordering::SeqCst) + 60_000);
+    let gateway = Gateway::start(&place.topic, &ahead, 0);
+    let room = name("sale");
+    let open = RoomEvent::Open(settings(&ring(), 1_000_000, 5_000));
+    let opened = gateway.writer.append(&room, &open, TimeMs(1_000_000)).await.unwrap();
+    gateway.follower.reached(opened.partition, opened.offset).await.unwrap();
+    let entered = gateway.enter(1).await;
+    // By its own clock it is time, and it says something; by the log's it is not.
+    let said = order_model::Offset(entered.offset.0 + 1);
+    in_time("the keeper's record", gateway.follower.reached(entered.partition, said)).await.unwrap();
+    assert_eq!(gateway.view().summary().unwrap().phase, Phase::Gathering);
+    gateway.enter(2).await;
+    place.pass(5_000);
+    until(&gateway.view(), "the draw", |summary| summary.is_revealed).await;
+    let report = prove(&place.log, "rooms", &place.topic.codec, Some(&place.topic.ring), &room).unwrap();
+    assert_eq!((report.findings, report.drawn.len()), (vec![], 2));
+}
+
+#[tokio::test]
 async fn orders_are_expected_until_they_are_noted() {
     let place = Place::new();
     let gateway = Gateway::start(&place.topic, &place.clock, 0);

@@ -270,3 +270,18 @@ fn a_seed_that_does_not_come_is_found() {
     assert_eq!(report.findings, [Finding::NotRevealed(1)]);
     assert_eq!(verify(&name("no such room"), &script.events), None);
 }
+
+#[test]
+fn a_seed_that_comes_before_the_opening_is_found() {
+    let mut script = Script::opened();
+    script.at(6_000, enter(1));
+    assert_eq!(script.at(OPENS - 1, reveal()), REFUSED(Refusal::NotOpen));
+    let told_at = script.events.last().unwrap().0.offset;
+    let wrong = RoomEvent::Reveal { opening: opening(1).id, seed: Seed([8; 32]) };
+    assert_eq!(script.at(OPENS - 1, wrong), REFUSED(Refusal::NotOpen));
+    // Who has read it there may still choose when and as whom to enter: what is drawn then is no draw.
+    script.at(OPENS - 1, enter(2));
+    assert_eq!(script.at(OPENS, reveal()), Outcome::Drawn(2));
+    let report = verify(&script.room, &script.events).unwrap();
+    assert_eq!(report.findings, [Finding::SeedTooEarly(told_at)]);
+}
