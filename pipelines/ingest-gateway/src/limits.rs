@@ -209,8 +209,8 @@ pub const RETRY_AFTER_SECONDS: u64 = 1;
 pub const RECONNECT_MS: u64 = 1_000;
 /// Longest wait for the waiting rooms to be read as far as a token says.
 pub(crate) const ROOM_CATCH_UP_MAX: Duration = Duration::from_secs(3);
-/// Time between two events of one place in a waiting room.
-pub(crate) const ROOM_EVENTS_EVERY: Duration = Duration::from_millis(500);
+/// Time between two looks at one place in a waiting room that somebody watches.
+pub const ROOM_EVENTS_EVERY: Duration = Duration::from_millis(500);
 /// Time between two looks at the health that somebody follows.
 pub(crate) const HEALTH_EVERY: Duration = Duration::from_millis(250);
 /// What is left of a call's deadline for its answer, when a decision is waited for.

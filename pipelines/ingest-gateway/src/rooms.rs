@@ -5,6 +5,7 @@
 //! known here who ordered before this gateway read about their entry; then too few are admitted for a while, not too many.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use order_codec::KeyRing;
 use order_log::{Clock, LogError};
@@ -13,8 +14,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use waiting_room::limits::KEEPER_STAGGER_MS_MAX;
 use waiting_room::{
-    Eta, Keeper, PaceTarget, RoomFollower, RoomToken, RoomTopic, RoomView, RoomWriter, Standing, Summary,
-    TokenError,
+    Eta, Keeper, Look, PaceTarget, RoomFollower, RoomToken, RoomTopic, RoomView, RoomWriter, Standing,
+    Summary, TokenError,
 };
 
 use crate::board::Board;
@@ -166,7 +167,10 @@ impl Rooms {
 
     /// The room of a sale. One whose time is over is closed, though no record may have said so yet.
     pub(crate) fn find(&self, sale: &str) -> Found {
-        let Some(view) = self.follower.room_of(sale) else { return Found::None };
+        self.follower.room_of(sale).map_or(Found::None, |view| self.as_it_is(view))
+    }
+
+    fn as_it_is(&self, view: RoomView) -> Found {
         match view.summary().filter(|summary| self.now() < summary.opening.closes_at) {
             Some(summary) => Found::Open(OpenRoom { view, summary }),
             None => Found::Closed,
@@ -203,14 +207,13 @@ impl Rooms {
 
     /// Where a customer stands, with the token that holds the place. `None` for somebody who is not in the room.
     pub(crate) fn pass(&self, room: &OpenRoom, customer: CustomerId) -> Option<Pass> {
-        let opening = &room.summary.opening;
         let look = room.view.look(&customer);
-        let (state, place, ahead) = match look.standing {
-            Standing::ToBeDrawn => (PlaceState::Before, None, None),
-            Standing::Waiting { place, ahead } => (PlaceState::Waiting, Some(place), Some(ahead)),
-            Standing::Admitted { place } => (PlaceState::Admitted, Some(place), None),
-            Standing::Unknown | Standing::Left => return None,
-        };
+        Some(self.pass_at(room, customer, &look, place_of(&look)?))
+    }
+
+    /// Costs a signature.
+    fn pass_at(&self, room: &OpenRoom, customer: CustomerId, look: &Look, place: RoomPlace) -> Pass {
+        let opening = &room.summary.opening;
         let token = RoomToken {
             room: room.view.name().clone(),
             customer,
@@ -219,9 +222,18 @@ impl Rooms {
             expires_at: opening.closes_at,
         };
         let token = token.sign(&self.tokens, self.now());
-        let place = RoomPlace { state, place, ahead, eta: look.eta };
-        Some(Pass { place, token, opens_at: opening.opens_at, closes_at: opening.closes_at })
+        Pass { place, token, opens_at: opening.opens_at, closes_at: opening.closes_at }
     }
+}
+
+fn place_of(look: &Look) -> Option<RoomPlace> {
+    let (state, place, ahead) = match look.standing {
+        Standing::ToBeDrawn => (PlaceState::Before, None, None),
+        Standing::Waiting { place, ahead } => (PlaceState::Waiting, Some(place), Some(ahead)),
+        Standing::Admitted { place } => (PlaceState::Admitted, Some(place), None),
+        Standing::Unknown | Standing::Left => return None,
+    };
+    Some(RoomPlace { state, place, ahead, eta: look.eta })
 }
 
 /// What is told of a room that is closed.
@@ -232,49 +244,60 @@ pub(crate) fn closed() -> Pass {
 /// Where somebody stands, now and whenever that changes; what is missed in between is passed over.
 pub struct RoomFeed {
     rooms: Arc<Rooms>,
-    sale: String,
+    view: RoomView,
     customer: CustomerId,
     changes: watch::Receiver<Option<Arc<Summary>>>,
     last: Option<RoomPlace>,
+    closes_at: TimeMs,
 }
 
 impl std::fmt::Debug for RoomFeed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RoomFeed").field("sale", &self.sale).field("last", &self.last).finish_non_exhaustive()
+        f.debug_struct("RoomFeed")
+            .field("room", self.view.name())
+            .field("last", &self.last)
+            .finish_non_exhaustive()
     }
 }
 
 impl RoomFeed {
     pub(crate) fn new(rooms: &Arc<Rooms>, room: &OpenRoom, customer: CustomerId) -> Self {
-        let (rooms, changes) = (Arc::clone(rooms), room.view.watch());
-        Self { rooms, sale: room.view.name().to_string(), customer, changes, last: None }
+        let (rooms, view, changes) = (Arc::clone(rooms), room.view.clone(), room.view.watch());
+        Self { rooms, view, customer, changes, last: None, closes_at: room.summary.opening.closes_at }
     }
 
     /// The next change; `None` when there will be none: the room is closed and that was told, or they have left.
     pub async fn next(&mut self) -> Option<Pass> {
-        if self.last == Some(RoomPlace::CLOSED) {
-            return None;
+        while self.last != Some(RoomPlace::CLOSED) {
+            if self.last.is_some() {
+                self.changed().await?;
+            }
+            self.changes.borrow_and_update();
+            let Found::Open(room) = self.rooms.as_it_is(self.view.clone()) else {
+                self.last = Some(RoomPlace::CLOSED);
+                return Some(closed());
+            };
+            self.closes_at = room.summary.opening.closes_at;
+            let look = self.view.look(&self.customer);
+            let place = place_of(&look)?;
+            if self.last != Some(place) {
+                self.last = Some(place);
+                return Some(self.rooms.pass_at(&room, self.customer, &look, place));
+            }
         }
-        if self.last.is_some() {
-            // Many come and go in a second; people do not read that fast.
+        None
+    }
+
+    /// Waits until there may be something else to see; `None`: there will be nothing.
+    async fn changed(&mut self) -> Option<()> {
+        let left_ms = self.closes_at.0.saturating_sub(self.rooms.now().0).saturating_add(1);
+        // The room closes without a record when its time is over.
+        if let Ok(changed) = timeout(Duration::from_millis(left_ms), self.changes.changed()).await {
+            changed.ok()?;
+            // Whatever moves a room wakes everybody who waits in it. Many come and go in a second, and people do not read that
+            // fast, so each looks again only after a while, whether or not it is their own place that changed.
             sleep(ROOM_EVENTS_EVERY).await;
         }
-        loop {
-            self.changes.borrow_and_update();
-            let pass = match self.rooms.find(&self.sale) {
-                Found::Open(room) => self.rooms.pass(&room, self.customer)?,
-                Found::Closed | Found::None => closed(),
-            };
-            if self.last != Some(pass.place) {
-                self.last = Some(pass.place);
-                return Some(pass);
-            }
-            let left_ms = pass.closes_at.0.saturating_sub(self.rooms.now().0).saturating_add(1);
-            // The room closes without a record when its time is over.
-            let changed = timeout(std::time::Duration::from_millis(left_ms), self.changes.changed());
-            if let Ok(Err(_)) = changed.await {
-                return None;
-            }
-        }
+        Some(())
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use catalogue::{CatalogueFollower, CatalogueTopic, ProductCodec, ShelfLimits};
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
-use ingest_gateway::limits::ServiceLimits;
+use ingest_gateway::limits::{ROOM_EVENTS_EVERY, ServiceLimits};
 use ingest_gateway::server::ServerOptions;
 use ingest_gateway::shop::{Images, Shop as ShopParts};
 use order_codec::{FileSchemas, KeyRing};
@@ -287,6 +287,33 @@ async fn a_stream_tells_of_the_draw_the_admission_and_the_end() {
     assert_eq!(tokens, events.len() - 1, "each but the last holds the place");
     assert_eq!(ask(&shop, Method::GET, &path, 10, None).await.status, 204, "there is nothing to follow");
     assert_eq!(ask(&shop, Method::GET, ROOM, 10, None).await.json()["state"], "closed");
+    assert!(shop.close().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_watches_looks_again_only_after_a_while() {
+    let shop = Shop::open(shut()).await;
+    open(&shop, 0, &json!({})).await;
+    let first = enter(&shop, 10).await;
+    let place = enter(&shop, 11).await;
+    let key = shop.key(11, "");
+    let request = shop.request(Method::GET, &format!("{ROOM}/events"), Some(&key));
+    let response = request.header("place", token(&place)).send().await.unwrap();
+    let (mut stream, mut text) = (response.bytes_stream(), String::new());
+    let mut next = async |count: usize| {
+        while parse(&text).len() < count {
+            let bytes = tokio::time::timeout(PATIENCE, stream.next()).await.expect("events come in time");
+            text.push_str(std::str::from_utf8(&bytes.unwrap().unwrap()).unwrap());
+        }
+        parse(&text)[count - 1].data["ahead"].clone()
+    };
+    assert_eq!(next(1).await, 1);
+    // However long nothing has changed: a change of the room wakes everybody in it, and that must not cost much.
+    tokio::time::sleep(2 * ROOM_EVENTS_EVERY).await;
+    let left_at = std::time::Instant::now();
+    assert_eq!(ask(&shop, Method::DELETE, ROOM, 10, Some(token(&first))).await.status, 204);
+    assert_eq!(next(2).await, 0);
+    assert!(left_at.elapsed() >= ROOM_EVENTS_EVERY, "{:?}", left_at.elapsed());
     assert!(shop.close().await);
 }
 
