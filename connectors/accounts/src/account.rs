@@ -7,6 +7,7 @@
 use std::fmt;
 
 use order_model::{CustomerId, TimeMs};
+use tables::sdk::types::builders::ConditionCheckBuilder;
 use tables::sdk::types::{
     AttributeValue, ConditionCheck, Delete, Put, ReturnValue, TransactWriteItem, Update,
 };
@@ -64,7 +65,10 @@ fn item(account: &Account) -> Item {
     set("roles", roles_value(account.roles));
     set("locale", text(&account.locale));
     set("created_at", number(account.created_at));
-    set("expires_at", unverified_until(account));
+    match account.verified_at {
+        Some(at) => set("verified_at", number(at)),
+        None => set("expires_at", unverified_until(account)),
+    };
     item
 }
 
@@ -72,7 +76,9 @@ fn item(account: &Account) -> Item {
 fn lead(account: &Account) -> Item {
     let mut lead = address_key(&account.address);
     lead.insert("customer".to_owned(), text(account.customer.to_string()));
-    lead.insert("expires_at".to_owned(), unverified_until(account));
+    if account.verified_at.is_none() {
+        lead.insert("expires_at".to_owned(), unverified_until(account));
+    }
     lead
 }
 
@@ -154,13 +160,15 @@ impl AccountTable {
         write_all(&self.tables, items.into(), WRITE).await
     }
 
-    /// Puts a new registration in the place of one that was never verified; `false`: it is no longer as `old` says.
+    /// Puts another account in the place of one that was never verified; `false`: that is no longer as `old` says. The new one
+    /// is somebody else's as far as anybody knows, so it has another customer's id: whoever was logged in to the old one
+    /// holds tokens that lead to nobody.
     pub(crate) async fn replace(&self, old: &Account, new: &Account) -> Result<bool, StoreError> {
         let bug = |error| StoreError::bug(WRITE, error);
         let name = self.tables.name(Table::Accounts);
-        let put = Put::builder()
+        let delete = Delete::builder()
             .table_name(&name)
-            .set_item(Some(item(new)))
+            .set_key(Some(account_key(old.customer)))
             .condition_expression(
                 "#stamp = :stamp AND attribute_not_exists(#verified) AND attribute_not_exists(#erasing)",
             )
@@ -168,6 +176,13 @@ impl AccountTable {
             .expression_attribute_names("#verified", "verified_at")
             .expression_attribute_names("#erasing", "erasing")
             .expression_attribute_values(":stamp", text(format!("{:032x}", old.stamp)))
+            .build()
+            .map_err(bug)?;
+        let put = Put::builder()
+            .table_name(&name)
+            .set_item(Some(item(new)))
+            .condition_expression("attribute_not_exists(#subject)")
+            .expression_attribute_names("#subject", "subject")
             .build()
             .map_err(bug)?;
         let lead = Put::builder()
@@ -178,8 +193,9 @@ impl AccountTable {
             .expression_attribute_values(":customer", text(old.customer.to_string()))
             .build()
             .map_err(bug)?;
-        let items = [put, lead].map(|put| TransactWriteItem::builder().put(put).build());
-        write_all(&self.tables, items.into(), WRITE).await
+        let [put, lead] = [put, lead].map(|put| TransactWriteItem::builder().put(put).build());
+        let delete = TransactWriteItem::builder().delete(delete).build();
+        write_all(&self.tables, vec![delete, put, lead], WRITE).await
     }
 
     /// A write that changes nothing anybody sees, as large as the others: an address that is taken is to cost as much as
@@ -375,15 +391,32 @@ impl AccountTable {
         customer: CustomerId,
         epoch: u64,
     ) -> Result<TransactWriteItem, StoreError> {
-        let check = ConditionCheck::builder()
-            .table_name(self.tables.name(Table::Accounts))
-            .set_key(Some(account_key(customer)))
+        let check = self
+            .check(customer)
             .condition_expression("#epoch = :epoch AND attribute_not_exists(#erasing)")
             .expression_attribute_names("#epoch", "epoch")
-            .expression_attribute_names("#erasing", "erasing")
-            .expression_attribute_values(":epoch", number(epoch))
-            .build()
-            .map_err(|error| StoreError::bug(WRITE, error))?;
-        Ok(TransactWriteItem::builder().condition_check(check).build())
+            .expression_attribute_values(":epoch", number(epoch));
+        checked(check)
     }
+
+    /// As part of a larger write: the account is there, and nobody deletes it.
+    pub(crate) fn is_there(&self, customer: CustomerId) -> Result<TransactWriteItem, StoreError> {
+        let check = self
+            .check(customer)
+            .condition_expression("attribute_exists(#subject) AND attribute_not_exists(#erasing)")
+            .expression_attribute_names("#subject", "subject");
+        checked(check)
+    }
+
+    fn check(&self, customer: CustomerId) -> ConditionCheckBuilder {
+        ConditionCheck::builder()
+            .table_name(self.tables.name(Table::Accounts))
+            .set_key(Some(account_key(customer)))
+            .expression_attribute_names("#erasing", "erasing")
+    }
+}
+
+fn checked(check: ConditionCheckBuilder) -> Result<TransactWriteItem, StoreError> {
+    let check = check.build().map_err(|error| StoreError::bug(WRITE, error))?;
+    Ok(TransactWriteItem::builder().condition_check(check).build())
 }

@@ -10,13 +10,13 @@ use tables::{Table, Tables, TablesError};
 
 use crate::access::{AccessError, Identity};
 use crate::account::{Account, AccountTable};
-use crate::attempts::{Attempts, Counter, Who};
+use crate::attempts::{Attempts, Counter, TooMany, Who};
 use crate::email::EmailAddress;
 use crate::error::Trouble;
 use crate::keys::TokenKeys;
 use crate::letter::{Mailroom, Postman};
 use crate::limits::{HASHES_AT_ONCE_DEFAULT, LOCALE_BYTES_MAX};
-use crate::password::{HashCost, Hasher};
+use crate::password::{HashCost, Hasher, Password};
 use crate::random::random;
 use crate::roles::Roles;
 use crate::sessions::SessionTable;
@@ -24,6 +24,7 @@ use crate::sessions::SessionTable;
 mod erase;
 mod log_in;
 mod register;
+mod subscribe;
 
 pub use log_in::Session;
 pub use register::{Registration, Verified};
@@ -208,24 +209,41 @@ impl Accounts {
         }
     }
 
-    /// Counts a letter, for the address and for the network.
-    async fn count_letter(&self, address: &EmailAddress, from: IpAddr) -> Result<(), Trouble> {
-        let counters = [Counter::LettersFromNetwork, Counter::LettersToAddress];
-        self.count(counters, address, from).await
-    }
-
-    async fn count(
+    /// Counts a letter, for the network and for the address; the inner error is about the address. One after the other: what
+    /// the network may not try does not use up what the address may.
+    async fn count_letter(
         &self,
-        [of_network, of_address]: [Counter; 2],
+        kind: Counter,
         address: &EmailAddress,
         from: IpAddr,
-    ) -> Result<(), Trouble> {
+    ) -> Result<Result<(), TooMany>, Trouble> {
         let now = self.now();
         let attempts = &self.inner.attempts;
-        // One after the other: what the network may not try does not use up what the address may.
-        attempts.count(of_network, Who::Network(from), now).await??;
-        attempts.count(of_address, Who::Address(address), now).await??;
-        Ok(())
+        attempts.count(Counter::LettersFromNetwork, Who::Network(from), now).await??;
+        Ok(attempts.count(kind, Who::Address(address), now).await?)
+    }
+
+    /// Whether it is the account's password. Only a wrong one counts in the end: who finds too much going on, or the tables
+    /// away, has not guessed.
+    async fn check_password(
+        &self,
+        counters: &[(Counter, Who<'_>)],
+        password: &Password,
+        account: Option<&Account>,
+    ) -> Result<bool, Trouble> {
+        let now = self.now();
+        let attempts = &self.inner.attempts;
+        for (counter, who) in counters {
+            attempts.count(*counter, *who, now).await??;
+        }
+        let expected = account.map(|account| account.password.as_str());
+        let checked = self.inner.hasher.matches(password, expected).await;
+        if checked != Ok(false) {
+            for (counter, who) in counters {
+                attempts.give_back(*counter, *who, now).await?;
+            }
+        }
+        Ok(checked?)
     }
 }
 

@@ -24,35 +24,54 @@ const COUNT: &str = "count attempts";
 pub(crate) enum Counter {
     LogInsOfAddress,
     LogInsFromNetwork,
-    LettersToAddress,
+    /// Passwords tried with a link that verifies the address: only who reads its mail can use these up.
+    LinksOfAddress,
+    /// Letters of each kind have a count of their own, so that nobody can keep an address from one by asking for another.
+    RegistrationsOfAddress,
+    ResendsToAddress,
+    ResetsToAddress,
     LettersFromNetwork,
 }
 
 impl Counter {
-    const OF_ADDRESS: [Self; 2] = [Self::LogInsOfAddress, Self::LettersToAddress];
+    const OF_ADDRESS: [Self; 5] = [
+        Self::LogInsOfAddress,
+        Self::LinksOfAddress,
+        Self::RegistrationsOfAddress,
+        Self::ResendsToAddress,
+        Self::ResetsToAddress,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
             Self::LogInsOfAddress => "log-ins-of-address",
             Self::LogInsFromNetwork => "log-ins-from-network",
-            Self::LettersToAddress => "letters-to-address",
+            Self::LinksOfAddress => "links-of-address",
+            Self::RegistrationsOfAddress => "registrations-of-address",
+            Self::ResendsToAddress => "resends-to-address",
+            Self::ResetsToAddress => "resets-to-address",
             Self::LettersFromNetwork => "letters-from-network",
         }
     }
 
     const fn max(self) -> u32 {
         match self {
-            Self::LogInsOfAddress => LOG_INS_PER_ADDRESS_MAX,
+            Self::LogInsOfAddress | Self::LinksOfAddress => LOG_INS_PER_ADDRESS_MAX,
             Self::LogInsFromNetwork => LOG_INS_PER_NETWORK_MAX,
-            Self::LettersToAddress => LETTERS_PER_ADDRESS_MAX,
+            Self::RegistrationsOfAddress | Self::ResendsToAddress | Self::ResetsToAddress => {
+                LETTERS_PER_ADDRESS_MAX
+            }
             Self::LettersFromNetwork => LETTERS_PER_NETWORK_MAX,
         }
     }
 
     const fn window_ms(self) -> u64 {
         match self {
-            Self::LogInsOfAddress | Self::LogInsFromNetwork => ATTEMPTS_WINDOW_MS,
-            Self::LettersToAddress | Self::LettersFromNetwork => LETTERS_WINDOW_MS,
+            Self::LogInsOfAddress | Self::LogInsFromNetwork | Self::LinksOfAddress => ATTEMPTS_WINDOW_MS,
+            Self::RegistrationsOfAddress
+            | Self::ResendsToAddress
+            | Self::ResetsToAddress
+            | Self::LettersFromNetwork => LETTERS_WINDOW_MS,
         }
     }
 }
@@ -184,7 +203,7 @@ mod tests {
         let keys = TokenKeys::in_memory([1; 32]);
         let (ring, address) = (keys.ring(), EmailAddress::parse("Anna@example.org").unwrap());
         let subject = |counter| Who::Address(&address).subject(counter, &ring.all()[0]);
-        assert_ne!(subject(Counter::LogInsOfAddress), subject(Counter::LettersToAddress));
+        assert_ne!(subject(Counter::LogInsOfAddress), subject(Counter::ResendsToAddress));
         assert!(!subject(Counter::LogInsOfAddress).contains("anna"));
     }
 

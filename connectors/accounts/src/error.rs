@@ -79,6 +79,12 @@ pub enum VerifyError {
     /// The link does not work.
     #[error("verify the address: {0}")]
     Link(#[from] LinkError),
+    /// Whoever registered the address last chose another password. The link stays good.
+    #[error(
+        "the password is not the one this e-mail address was registered with last; check it, or ask for a new password: the \
+         letter about that verifies the address too"
+    )]
+    Wrong,
     /// As with every operation.
     #[error("verify the address: {0}")]
     Trouble(#[from] Trouble),
@@ -165,11 +171,11 @@ macro_rules! through_trouble {
 
 through_trouble! {
     RegisterError: StoreError, HashError, NoRandom, TooMany;
-    VerifyError: StoreError;
-    ResetError: StoreError, HashError;
-    LogInError: StoreError, HashError, NoRandom, TooMany;
+    VerifyError: StoreError, HashError, TooMany;
+    ResetError: StoreError, HashError, NoRandom;
+    LogInError: StoreError, HashError, NoRandom;
     RefreshError: StoreError;
-    ChangePasswordError: StoreError, HashError, TooMany;
+    ChangePasswordError: StoreError, HashError;
     EraseError: StoreError;
     RolesError: StoreError;
 }

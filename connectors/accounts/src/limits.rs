@@ -52,13 +52,13 @@ pub const KEY_LEAD_MS: u64 = 5 * 60_000;
 /// Largest file of keys, in bytes.
 pub const KEY_FILE_BYTES_MAX: u64 = 16_384;
 
-/// Failed log-ins under one e-mail address within [`ATTEMPTS_WINDOW_MS`].
+/// Failed log-ins under one e-mail address within [`ATTEMPTS_WINDOW_MS`]; counted apart, wrong passwords with links to it.
 pub const LOG_INS_PER_ADDRESS_MAX: u32 = 10;
 /// Failed log-ins from one network address within [`ATTEMPTS_WINDOW_MS`]; many people may share one.
 pub const LOG_INS_PER_NETWORK_MAX: u32 = 100;
 /// What attempts are counted over, in milliseconds: 15 minutes.
 pub const ATTEMPTS_WINDOW_MS: u64 = 15 * 60_000;
-/// Letters to one e-mail address within [`LETTERS_WINDOW_MS`].
+/// Letters of one kind to one e-mail address within [`LETTERS_WINDOW_MS`].
 pub const LETTERS_PER_ADDRESS_MAX: u32 = 5;
 /// Letters asked for from one network address within [`LETTERS_WINDOW_MS`].
 pub const LETTERS_PER_NETWORK_MAX: u32 = 60;

@@ -136,6 +136,12 @@ impl Hasher {
         parameters(hash) != parameters(&self.nobody)
     }
 
+    /// Has everybody who comes told to come back, until what it gives is dropped.
+    #[cfg(test)]
+    pub(crate) fn occupy(&self) -> Vec<tokio::sync::OwnedSemaphorePermit> {
+        std::iter::from_fn(|| Arc::clone(&self.admitted).try_acquire_owned().ok()).collect()
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Argon2<'static>) -> T + Send + 'static,
@@ -206,9 +212,8 @@ mod tests {
     #[tokio::test]
     async fn only_so_many_wait() {
         let hasher = Hasher::new(CHEAP, 1).unwrap();
-        let waiting: Vec<_> = (0..1 + HASHES_WAITING_MAX)
-            .map(|_| Arc::clone(&hasher.admitted).try_acquire_owned().unwrap())
-            .collect();
+        let waiting = hasher.occupy();
+        assert_eq!(waiting.len(), 1 + HASHES_WAITING_MAX);
         let password = Password::new("cafe au lait").unwrap();
         assert_eq!(hasher.hash(&password).await, Err(HashError::Busy));
         drop(waiting);

@@ -29,7 +29,8 @@ const ENGLISH: Words = Words {
     locale: "en",
     verify: [
         "Please confirm your e-mail address",
-        "Somebody, hopefully you, has registered this address with {shop}. To confirm it, open this link within a day:",
+        "Somebody, hopefully you, has registered this address with {shop}. To confirm it, open this link within a day and give \
+         the password you have chosen:",
         "If it was not you, do nothing: without confirmation the registration is deleted.",
     ],
     taken: [
@@ -49,7 +50,7 @@ const GERMAN: Words = Words {
     verify: [
         "Bitte bestätigen Sie Ihre E-Mail-Adresse",
         "Jemand, hoffentlich Sie, hat diese Adresse bei {shop} registriert. Um sie zu bestätigen, öffnen Sie innerhalb eines \
-         Tages diesen Link:",
+         Tages diesen Link und geben Sie das gewählte Passwort ein:",
         "Wenn Sie das nicht waren, tun Sie nichts: Ohne Bestätigung wird die Registrierung gelöscht.",
     ],
     taken: [

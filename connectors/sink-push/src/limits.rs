@@ -65,6 +65,9 @@ pub const CLAIM_RETENTION_MS: u64 = 30 * 24 * 3_600_000;
 /// Largest record of a claim, in bytes; a store may refuse more.
 pub const CLAIM_FACTS_BYTES_MAX: usize = 65_536;
 
+/// How long somebody waits to be told what they asked for, in milliseconds: 180 days.
+pub const SUBSCRIPTION_MS: u64 = 180 * 24 * 3_600_000;
+
 /// Longest rendered subject, in characters; what is longer is cut.
 pub const SUBJECT_CHARS_MAX: usize = 200;
 /// Longest short text (SMS, push), in characters; what is longer is cut.

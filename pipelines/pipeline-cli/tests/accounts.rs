@@ -118,7 +118,8 @@ fn from_registering_to_an_order_that_is_decided() {
     let registered = gateway.post("/v1/accounts", &json!({"email": ANNA, "password": PASSWORD}));
     assert_eq!(registered.status, 202, "{}", registered.body);
     let token = link(&place.path().join("outbox"), "https://shop.example");
-    assert_eq!(gateway.post("/v1/accounts:verify", &json!({"token": token})).status, 204);
+    let verify = json!({"token": token, "password": PASSWORD});
+    assert_eq!(gateway.post("/v1/accounts:verify", &verify).status, 204);
     let access = format!("Bearer {}", gateway.log_in());
     let order = json!({"lines": [{"sku": "SOCKS", "quantity": 2}]});
     let placed = gateway.ask("POST", "/v1/orders", &[("authorization", &access)], &order);

@@ -1,25 +1,24 @@
-// The link in the e-mail. A click of the person verifies, so that a mail scanner which opens links does not.
+// The link in the e-mail says who reads it, the password who has registered. So nobody verifies what somebody else has
+// registered with their address, and a mail scanner that opens links verifies nothing.
 
 import { ask } from "./api.js";
-import { one, say, working } from "./dom.js";
+import { one, say } from "./dom.js";
+import { form } from "./form.js";
 import { isSignedIn, renew } from "./session.js";
 
 export function start() {
-  const output = one("#answer");
   const token = new URLSearchParams(location.search).get("token");
   if (!token) {
-    say(output, "The link is not whole. Copy all of it from the e-mail.", "bad");
+    say(one("#answer"), "The link is not whole. Copy all of it from the e-mail.", "bad");
     return;
   }
-  one("#verify").hidden = false;
-  one("#verify").addEventListener("click", () =>
-    working(one("#verify"), output, async () => {
-      await ask("POST", "/v1/accounts:verify", { body: { token }, auth: false });
-      // Whoever is signed in has a token that still says otherwise; only the next one lets them order.
-      if (isSignedIn()) await renew();
-      one("#verify").hidden = true;
-      one("#done").hidden = false;
-      say(output, "Your address is verified. You can order now.", "good");
-    }),
-  );
+  one("#verify-form").hidden = false;
+  form("#verify-form", async ({ password }, said, element) => {
+    await ask("POST", "/v1/accounts:verify", { body: { token, password }, auth: false });
+    // Whoever is signed in has a token that still says otherwise; only the next one lets them order.
+    if (isSignedIn()) await renew();
+    element.hidden = true;
+    one("#done").hidden = false;
+    say(said, "Your address is verified. You can order now.", "good");
+  });
 }

@@ -122,6 +122,7 @@ export async function customer(browser, shop, name) {
   await page.getByRole("button", { name: "Register" }).click();
   await page.getByText("We have sent you an e-mail").waitFor();
   await page.goto(await link(email));
+  await page.locator("#verify-password").fill(PASSWORD);
   await page.getByRole("button", { name: "Verify my address" }).click();
   await page.getByText("Your address is verified").waitFor();
   await page.goto("/account");

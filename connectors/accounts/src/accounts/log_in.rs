@@ -31,7 +31,10 @@ pub struct Session {
     pub refresh_expires: TimeMs,
 }
 
-const LOG_INS: [Counter; 2] = [Counter::LogInsFromNetwork, Counter::LogInsOfAddress];
+/// Counted one after the other: what the network may not try does not use up what the address may.
+fn log_ins(address: &EmailAddress, from: IpAddr) -> [(Counter, Who<'_>); 2] {
+    [(Counter::LogInsFromNetwork, Who::Network(from)), (Counter::LogInsOfAddress, Who::Address(address))]
+}
 
 impl Accounts {
     /// Logs somebody in. Only failures count against the limits.
@@ -42,12 +45,9 @@ impl Accounts {
         from: IpAddr,
     ) -> Result<Session, LogInError> {
         let now = self.now();
-        self.count(LOG_INS, address, from).await?;
         let account = self.look_up(address).await?.account;
-        let expected = account.as_ref().map(|account| account.password.as_str());
-        let is_right = self.inner.hasher.matches(password, expected).await?;
+        let is_right = self.check_password(&log_ins(address, from), password, account.as_ref()).await?;
         let account = account.filter(|_| is_right).ok_or(LogInError::Wrong)?;
-        self.give_back(address, from, now).await?;
         if self.inner.hasher.is_outdated(&account.password) {
             let hash = self.inner.hasher.hash(password).await?;
             self.inner.accounts.rehash(&account, &hash).await?;
@@ -120,32 +120,20 @@ impl Accounts {
         new: &Password,
         from: IpAddr,
     ) -> Result<(), ChangePasswordError> {
-        let now = self.now();
         let account = self.inner.accounts.find(customer).await?.filter(|account| !account.is_erasing);
         let account = account.ok_or(ChangePasswordError::Wrong)?;
         if new.is(&account.address) {
             return Err(ChangePasswordError::PasswordIsAddress);
         }
-        self.count(LOG_INS, &account.address, from).await?;
-        if !self.inner.hasher.matches(old, Some(&account.password)).await? {
+        let counters = log_ins(&account.address, from);
+        if !self.check_password(&counters, old, Some(&account)).await? {
             return Err(ChangePasswordError::Wrong);
         }
-        self.give_back(&account.address, from, now).await?;
         let hash = self.inner.hasher.hash(new).await?;
         if !self.inner.accounts.set_password(&account, &hash).await? {
             return Err(Trouble::Contended.into());
         }
         self.inner.sessions.end_all(customer).await?;
-        Ok(())
-    }
-
-    async fn give_back(&self, address: &EmailAddress, from: IpAddr, now: TimeMs) -> Result<(), Trouble> {
-        let [of_network, of_address] = LOG_INS;
-        let attempts = &self.inner.attempts;
-        tokio::try_join!(
-            attempts.give_back(of_network, Who::Network(from), now),
-            attempts.give_back(of_address, Who::Address(address), now),
-        )?;
         Ok(())
     }
 
@@ -159,5 +147,68 @@ impl Accounts {
         let (access, access_expires) = keys.issue(&identity, now).ok_or_else(Trouble::no_key)?;
         let refresh = family.ticket().seal(keys, now).ok_or_else(Trouble::no_key)?;
         Ok(Session { identity, access, access_expires, refresh, refresh_expires: family.expires_at() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::sync::Arc;
+
+    use tables::{Local, Tables};
+
+    use super::*;
+    use crate::accounts::{AccountOptions, Registration};
+    use crate::hidden::LinkToken;
+    use crate::keys::TokenKeys;
+    use crate::letter::LetterKind;
+    use crate::limits::LOG_INS_PER_ADDRESS_MAX;
+    use crate::password::HashCost;
+    use crate::postman::LetterBox;
+    use crate::text::Stationery;
+
+    const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    /// The rush of an opening: more people than passwords can be checked.
+    #[tokio::test]
+    async fn who_is_told_to_come_back_has_not_guessed() {
+        let local = Local::start().unwrap();
+        let tables = Tables::connect(&local.options()).await.unwrap();
+        tables.create(&Accounts::TABLES).await.unwrap();
+        let stationery = Stationery {
+            shop: "Shop".to_owned(),
+            verify_url: "https://shop.example/verify?token=".to_owned(),
+            reset_url: "https://shop.example/reset?token=".to_owned(),
+            log_in_url: "https://shop.example/log-in".to_owned(),
+        };
+        let letters = LetterBox::in_memory(stationery);
+        let cost = HashCost { memory_kib: 8, passes: 1, lanes: 1 };
+        let options = AccountOptions { cost, ..AccountOptions::default() };
+        let keys = TokenKeys::in_memory([9; 32]);
+        let accounts = Accounts::open(tables, keys, Arc::new(letters.clone()), options).await.unwrap();
+        let address = EmailAddress::parse("anna@example.org").unwrap();
+        let password = Password::new("pass word 1").unwrap();
+        let registration = Registration::new(address.clone(), "pass word 1", "en").unwrap();
+        accounts.register(registration, HOME).await.unwrap();
+        accounts.letters_sent().await;
+        let LetterKind::Verify { token } = letters.letters().pop().unwrap().letter.kind else {
+            panic!("there is no link")
+        };
+        let link: LinkToken = token;
+        let customer = accounts.log_in(&address, &password, HOME).await.unwrap().identity.customer;
+
+        let busy = accounts.inner.hasher.occupy();
+        for _ in 0..=LOG_INS_PER_ADDRESS_MAX {
+            let tried = accounts.log_in(&address, &password, HOME).await;
+            assert_eq!(tried, Err(Trouble::BUSY.into()));
+            let changed = accounts.change_password(customer, &password, &password, HOME).await;
+            assert_eq!(changed, Err(Trouble::BUSY.into()));
+            let verified = accounts.verify(&link, &password).await;
+            assert_eq!(verified, Err(Trouble::BUSY.into()));
+        }
+        drop(busy);
+        accounts.log_in(&address, &password, HOME).await.unwrap();
+        accounts.verify(&link, &password).await.unwrap();
+        accounts.change_password(customer, &password, &password, HOME).await.unwrap();
     }
 }

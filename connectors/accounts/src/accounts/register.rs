@@ -9,6 +9,7 @@ use tables::Table;
 
 use super::{Accounts, Found, clean_locale};
 use crate::account::Account;
+use crate::attempts::{Counter, Who};
 use crate::email::EmailAddress;
 use crate::error::{RegisterError, ResetError, Trouble, VerifyError};
 use crate::hidden::LinkToken;
@@ -49,14 +50,15 @@ pub enum Verified {
 
 impl Accounts {
     /// Registers somebody, and writes them a letter with a link that verifies the address. An address that was registered
-    /// and never verified is registered anew, and its older links are void; one that has an account gets a letter that says so.
+    /// and never verified is registered anew, as somebody else, and its older links are void; one that has an account gets a
+    /// letter that says so.
     pub async fn register(&self, registration: Registration, from: IpAddr) -> Result<(), RegisterError> {
         let Registration { address, password, locale } = registration;
         if password.is(&address) {
             return Err(RegisterError::PasswordIsAddress);
         }
         let slip = self.inner.mailroom.reserve().ok_or(Trouble::BUSY)?;
-        self.count_letter(&address, from).await?;
+        self.count_letter(Counter::RegistrationsOfAddress, &address, from).await??;
         let hash = self.inner.hasher.hash(&password).await?;
         let mut new = Account {
             customer: CustomerId(random()?),
@@ -75,10 +77,7 @@ impl Accounts {
             let Found { account, stale } = self.look_up(&new.address).await?;
             let is_done = match account {
                 None => self.inner.accounts.create(&new, stale).await?,
-                Some(old) if old.verified_at.is_none() => {
-                    (new.customer, new.epoch) = (old.customer, old.epoch.saturating_add(1));
-                    self.inner.accounts.replace(&old, &new).await?
-                }
+                Some(old) if old.verified_at.is_none() => self.inner.accounts.replace(&old, &new).await?,
                 Some(old) => {
                     self.inner.accounts.touch(&old, self.now()).await?;
                     self.post(slip, &old, LetterKind::Taken)?;
@@ -97,28 +96,38 @@ impl Accounts {
         }
     }
 
-    /// Writes another letter with a link that verifies the address, if it waits for that. The answer does not tell.
+    /// Writes another letter with a link that verifies the address, if it waits for that and was not written too often. The
+    /// answer does not tell.
     pub async fn resend(&self, address: &EmailAddress, from: IpAddr) -> Result<(), Trouble> {
         let slip = self.inner.mailroom.reserve().ok_or(Trouble::BUSY)?;
-        self.count_letter(address, from).await?;
+        if self.count_letter(Counter::ResendsToAddress, address, from).await?.is_err() {
+            return Ok(());
+        }
         match self.look_up(address).await?.account {
             Some(account) if account.verified_at.is_none() => self.post_verification(slip, &account),
             _ => Ok(()),
         }
     }
 
-    /// Writes a letter with a link that sets a new password, if the address has an account. The answer does not tell.
+    /// Writes a letter with a link that sets a new password, if the address has an account and was not written to too often.
+    /// The answer does not tell: somebody else may have asked that often, and then the letters are there.
     pub async fn forgot_password(&self, address: &EmailAddress, from: IpAddr) -> Result<(), Trouble> {
         let slip = self.inner.mailroom.reserve().ok_or(Trouble::BUSY)?;
-        self.count_letter(address, from).await?;
+        if self.count_letter(Counter::ResetsToAddress, address, from).await?.is_err() {
+            return Ok(());
+        }
         let Some(account) = self.look_up(address).await?.account else { return Ok(()) };
         let link = Link { customer: account.customer, errand: Errand::Reset { epoch: account.epoch } };
         let token = link.seal(&self.inner.keys, self.now()).ok_or_else(Trouble::no_key)?;
         self.post(slip, &account, LetterKind::Reset { token })
     }
 
-    /// Verifies an address by the link of a letter. From then on notices of orders go there too.
-    pub async fn verify(&self, token: &LinkToken) -> Result<Verified, VerifyError> {
+    /// Verifies an address by the link of a letter and the password it was registered with. From then on notices of orders go
+    /// there too.
+    ///
+    /// The link says who reads the mail, the password who registered. Without it, somebody who registers the address of
+    /// another would only have to wait: the other opens the letter, and the account has a password that they did not choose.
+    pub async fn verify(&self, token: &LinkToken, password: &Password) -> Result<Verified, VerifyError> {
         let now = self.now();
         let link = Link::open(&self.inner.keys, token, now)?;
         let Errand::Verify { stamp } = link.errand else { return Err(LinkError::NoLink.into()) };
@@ -128,14 +137,20 @@ impl Accounts {
         if account.verified_at.is_some() {
             return Ok(Verified::Before(account.customer));
         }
-        if self.make_known(&account, None, now).await? {
-            Ok(Verified::Now(account.customer))
-        } else {
-            Err(LinkError::Spent.into())
+        let counters = [(Counter::LinksOfAddress, Who::Address(&account.address))];
+        if !self.check_password(&counters, password, Some(&account)).await? {
+            return Err(VerifyError::Wrong);
         }
+        self.put_contact(&account).await?;
+        if self.inner.accounts.verify(&account, None, now).await? {
+            return Ok(Verified::Now(account.customer));
+        }
+        self.forget_contact_of_nobody(account.customer).await?;
+        Err(LinkError::Spent.into())
     }
 
-    /// Sets a new password by the link of a letter. Whoever was logged in is no longer; the address counts as verified.
+    /// Sets a new password by the link of a letter. Whoever was logged in is no longer; the address counts as verified. Where
+    /// it was not before, nobody knows who registered it, and so the account is made anew: what it was is nobody's.
     pub async fn reset_password(&self, token: &LinkToken, password: &Password) -> Result<(), ResetError> {
         let now = self.now();
         let link = Link::open(&self.inner.keys, token, now)?;
@@ -144,36 +159,51 @@ impl Accounts {
         let account = account.filter(|account| account.epoch == epoch && !account.is_erasing);
         let account = account.ok_or(LinkError::Spent)?;
         let hash = self.inner.hasher.hash(password).await?;
-        if !self.make_known(&account, Some(&hash), now).await? {
+        let is_done = match account.verified_at {
+            Some(_) => self.inner.accounts.verify(&account, Some(&hash), now).await?,
+            None => self.renew(&account, hash, now).await?,
+        };
+        if !is_done {
             return Err(LinkError::Spent.into());
         }
         self.inner.sessions.end_all(account.customer).await?;
         Ok(())
     }
 
-    /// Notes that somebody reads the mail of the address. Notices go there first: were it the other way round, a crash in
-    /// between would leave somebody verified whom no notice reaches.
-    async fn make_known(
-        &self,
-        account: &Account,
-        new_password: Option<&str>,
-        now: TimeMs,
-    ) -> Result<bool, StoreError> {
-        if account.verified_at.is_none() {
-            let addresses = vec![Address::Email(account.address.expose().to_owned())];
-            let contact = Contact { locale: account.locale.clone(), addresses, muted: Vec::new() };
-            let put = self.inner.contacts.put(account.customer, &contact).await;
-            put.map_err(|error| StoreError::Away { action: "write a contact", detail: error.to_string() })?;
+    /// Puts a verified account in the place of one that never was.
+    async fn renew(&self, old: &Account, password: String, now: TimeMs) -> Result<bool, Trouble> {
+        let new = Account {
+            customer: CustomerId(random()?),
+            password,
+            stamp: u128::from_be_bytes(random()?),
+            epoch: 0,
+            verified_at: Some(now),
+            ..old.clone()
+        };
+        self.put_contact(&new).await?;
+        let is_done = self.inner.accounts.replace(old, &new).await;
+        if is_done != Ok(true) {
+            self.forget_contact_of_nobody(new.customer).await?;
         }
-        if self.inner.accounts.verify(account, new_password, now).await? {
-            return Ok(true);
-        }
-        // Whoever is being deleted meanwhile must not be left with a contact.
-        let standing = self.inner.accounts.find(account.customer).await?;
+        Ok(is_done?)
+    }
+
+    /// Has notices go to the address of an account that is about to be verified. They go there first: were it the other way
+    /// round, a crash in between would leave somebody verified whom no notice reaches.
+    async fn put_contact(&self, account: &Account) -> Result<(), StoreError> {
+        let addresses = vec![Address::Email(account.address.expose().to_owned())];
+        let contact = Contact { locale: account.locale.clone(), addresses, muted: Vec::new() };
+        let put = self.inner.contacts.put(account.customer, &contact).await;
+        put.map_err(|error| StoreError::Away { action: "write a contact", detail: error.to_string() })
+    }
+
+    /// Whoever was deleted or registered anew meanwhile must not be left with a contact.
+    async fn forget_contact_of_nobody(&self, customer: CustomerId) -> Result<(), StoreError> {
+        let standing = self.inner.accounts.find(customer).await?;
         if standing.is_none_or(|standing| standing.is_erasing) {
-            self.delete_contacts(account.customer).await?;
+            self.delete_contacts(customer).await?;
         }
-        Ok(false)
+        Ok(())
     }
 
     pub(super) async fn delete_contacts(&self, customer: CustomerId) -> Result<(), StoreError> {

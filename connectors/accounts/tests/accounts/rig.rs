@@ -112,7 +112,7 @@ impl Rig {
     /// Somebody with a verified address.
     pub(crate) async fn customer(&self, address: &str, password: &str) -> CustomerId {
         self.register(address, password).await;
-        match self.accounts.verify(&self.link(address).await).await.unwrap() {
+        match self.accounts.verify(&self.link(address).await, &secret(password)).await.unwrap() {
             Verified::Now(customer) => customer,
             Verified::Before(_) => panic!("verified before"),
         }

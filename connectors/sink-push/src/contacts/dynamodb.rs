@@ -10,12 +10,13 @@
 use std::collections::{BTreeSet, HashMap};
 
 use order_model::{CustomerId, TimeMs};
-use tables::sdk::types::AttributeValue;
+use tables::sdk::types::{AttributeValue, Put};
 use tables::{Failure, Table, TableOptions, Tables, TablesError};
 
 use super::{
     Address, ChannelKind, Contact, Contacts, ContactsError, Interest, Mute, Subscriber, WebSubscription,
 };
+use crate::limits::SUBSCRIPTION_MS;
 use crate::notice::Class;
 use crate::requests::{Attributes, ask, items, number, text};
 
@@ -94,18 +95,26 @@ impl TableContacts {
         self.change_muted("DELETE", customer, mute).await
     }
 
-    /// Notes that somebody wants to be told; whoever asks again later is told again.
+    /// Notes that somebody wants to be told; whoever asks again later is told again. Asks nobody who that is: for whom there
+    /// may be an account, the write belongs together with a look at it ([`Self::subscription`]).
     pub async fn subscribe(&self, interest: &Interest, subscriber: Subscriber) -> Result<(), ContactsError> {
         let request = self
             .tables
             .client()
             .put_item()
             .table_name(self.tables.name(Table::Subscriptions))
-            .item("interest", text(interest_name(interest)))
-            .item("customer", text(subscriber.customer.to_string()))
-            .item("since", number(subscriber.since));
+            .set_item(Some(subscription(interest, subscriber)));
         ask(|| request.clone().send()).await.map_err(|denied| denied.failure)?;
         Ok(())
+    }
+
+    /// The same as a part of a larger write.
+    pub fn subscription(&self, interest: &Interest, subscriber: Subscriber) -> Result<Put, ContactsError> {
+        Put::builder()
+            .table_name(self.tables.name(Table::Subscriptions))
+            .set_item(Some(subscription(interest, subscriber)))
+            .build()
+            .map_err(|error| ContactsError(error.to_string()))
     }
 
     /// Notes that somebody no longer wants to be told.
@@ -194,6 +203,17 @@ impl Contacts for TableContacts {
 fn key(customer: CustomerId) -> Attributes {
     let customer = text(customer.to_string());
     Attributes::from([("customer".to_owned(), customer), ("part".to_owned(), text(CONTACT))])
+}
+
+/// It goes by itself after a while: what is found by the customer, as a deletion finds it, may lag behind what was written.
+fn subscription(interest: &Interest, subscriber: Subscriber) -> Attributes {
+    let expires_at = subscriber.since.0.saturating_add(SUBSCRIPTION_MS).div_ceil(1_000);
+    Attributes::from([
+        ("interest".to_owned(), text(interest_name(interest))),
+        ("customer".to_owned(), text(subscriber.customer.to_string())),
+        ("since".to_owned(), number(subscriber.since)),
+        ("expires_at".to_owned(), number(expires_at)),
+    ])
 }
 
 fn interest_name(interest: &Interest) -> String {

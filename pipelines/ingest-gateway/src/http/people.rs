@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use accounts::{
-    ChangePasswordError, EmailAddress, EraseError, LinkToken, LogInError, Password, RefreshError,
-    RefreshToken, RegisterError, Registration, ResetError, Session, Trouble, VerifyError,
+    ChangePasswordError, EmailAddress, LinkToken, LogInError, Password, RefreshError, RefreshToken,
+    Registration, Session, VerifyError,
 };
 use axum::extract::{Request, State};
 use axum::http::header::{COOKIE, SET_COOKIE};
@@ -22,6 +22,10 @@ use super::json::{Object, read};
 use super::problem::Problem;
 use crate::limits::ACCOUNT_BODY_BYTES_MAX;
 use crate::people::People;
+
+mod problems;
+
+use problems::unprocessable;
 
 const COOKIE_NAME: &str = "refresh";
 /// Every route that wants the cookie is below it.
@@ -62,13 +66,15 @@ pub(super) struct AddressBody {
     email: String,
 }
 
-/// What a link carries.
+/// What a link carries, and the password the address was registered with.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = VerifyRequest)]
 pub(super) struct VerifyBody {
     /// The token at the end of the link.
     token: String,
+    /// That of the last registration.
+    password: String,
 }
 
 /// A new password, and what the link carries.
@@ -162,113 +168,8 @@ fn password(text: &str) -> Result<Password, Problem> {
     })
 }
 
-impl From<Trouble> for Problem {
-    fn from(trouble: Trouble) -> Self {
-        let detail = trouble.to_string();
-        let later = |status, name, ms: u64| Self {
-            retry_after_seconds: Some(ms.div_ceil(1_000)),
-            ..Self::new(status, name, &*detail)
-        };
-        match trouble {
-            Trouble::Busy { retry_after_ms } => {
-                later(StatusCode::SERVICE_UNAVAILABLE, "busy", retry_after_ms)
-            }
-            Trouble::TooMany { retry_after_ms } => {
-                later(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", retry_after_ms)
-            }
-            Trouble::Store(_) => {
-                tracing::warn!("{detail}");
-                let said = "accounts cannot be reached just now; orders of those who are logged in go on";
-                Self {
-                    retry_after_seconds: Some(1),
-                    ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "accounts_away", said)
-                }
-            }
-            Trouble::Contended => Self::new(StatusCode::CONFLICT, "changed_meanwhile", detail),
-            Trouble::Machine(_) => {
-                tracing::error!("{detail}");
-                Self::new(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "gateway_failed",
-                    "this gateway cannot do it; try again",
-                )
-            }
-        }
-    }
-}
-
-fn unprocessable(name: &str, detail: String) -> Problem {
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, name, detail)
-}
-
-impl From<RegisterError> for Problem {
-    fn from(error: RegisterError) -> Self {
-        match error {
-            RegisterError::PasswordIsAddress => unprocessable("password_invalid", error.to_string()),
-            RegisterError::Trouble(trouble) => trouble.into(),
-        }
-    }
-}
-
-impl From<VerifyError> for Problem {
-    fn from(error: VerifyError) -> Self {
-        match error {
-            VerifyError::Link(_) => unprocessable("link_invalid", error.to_string()),
-            VerifyError::Trouble(trouble) => trouble.into(),
-        }
-    }
-}
-
-impl From<ResetError> for Problem {
-    fn from(error: ResetError) -> Self {
-        match error {
-            ResetError::Link(_) => unprocessable("link_invalid", error.to_string()),
-            ResetError::Trouble(trouble) => trouble.into(),
-        }
-    }
-}
-
-impl From<LogInError> for Problem {
-    fn from(error: LogInError) -> Self {
-        match error {
-            LogInError::Wrong => Self::new(StatusCode::UNAUTHORIZED, "log_in_wrong", error.to_string()),
-            LogInError::Trouble(trouble) => trouble.into(),
-        }
-    }
-}
-
-impl From<RefreshError> for Problem {
-    fn from(error: RefreshError) -> Self {
-        match error {
-            RefreshError::Trouble(trouble) => trouble.into(),
-            RefreshError::NoToken | RefreshError::Ended | RefreshError::Reused => {
-                Self::new(StatusCode::UNAUTHORIZED, "log_in_ended", error.to_string())
-            }
-        }
-    }
-}
-
-impl From<ChangePasswordError> for Problem {
-    fn from(error: ChangePasswordError) -> Self {
-        match error {
-            ChangePasswordError::Wrong => {
-                Self::new(StatusCode::UNAUTHORIZED, "log_in_wrong", error.to_string())
-            }
-            ChangePasswordError::PasswordIsAddress => unprocessable("password_invalid", error.to_string()),
-            ChangePasswordError::Trouble(trouble) => trouble.into(),
-        }
-    }
-}
-
-impl From<EraseError> for Problem {
-    fn from(error: EraseError) -> Self {
-        tracing::warn!("{error}");
-        let detail = "not all of it could be deleted; ask again, and the rest is";
-        Self {
-            retry_after_seconds: Some(1),
-            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "accounts_away", detail)
-        }
-    }
+pub(super) fn account_gone() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "account_gone", "there is no such account any more")
 }
 
 /// The cookie, or one that takes it away.
@@ -324,7 +225,7 @@ pub(super) async fn register(State(gate): State<Arc<Gate>>, request: Request) ->
 
 /// Writes the letter with the link again.
 #[utoipa::path(post, path = "/v1/accounts:resend", tag = "accounts", request_body = AddressBody, responses(
-    (status = 202, description = "If there is something to verify, a letter is on its way."),
+    (status = 202, description = "If there is something to verify, a letter is on its way, or enough were sent within the hour."),
     (status = "default", description = "Nothing was done.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn resend(State(gate): State<Arc<Gate>>, request: Request) -> Result<StatusCode, Problem> {
@@ -334,21 +235,23 @@ pub(super) async fn resend(State(gate): State<Arc<Gate>>, request: Request) -> R
     Ok(StatusCode::ACCEPTED)
 }
 
-/// Verifies an address by the token of a link. A log-in that is open sees it at its next refresh.
+/// Verifies an address by the token of a link and the password of the last registration: who only reads the mail may be
+/// somebody whose address another has registered. A log-in that is open sees it at its next refresh.
 #[utoipa::path(post, path = "/v1/accounts:verify", tag = "accounts", request_body = VerifyBody, responses(
     (status = 204, description = "The address is verified."),
     (status = "default", description = "It is not.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn verify(State(gate): State<Arc<Gate>>, request: Request) -> Result<StatusCode, Problem> {
     let people = people(&gate)?;
-    let VerifyBody { token } = body(&gate, request).await?;
-    people.accounts.verify(&LinkToken::new(token)).await?;
+    let VerifyBody { token, password: text } = body(&gate, request).await?;
+    let password = Password::new(&text).map_err(|_| Problem::from(VerifyError::Wrong))?;
+    people.accounts.verify(&LinkToken::new(token), &password).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Writes a letter with a link that sets a new password, if the address has an account.
 #[utoipa::path(post, path = "/v1/accounts:forgot", tag = "accounts", request_body = AddressBody, responses(
-    (status = 202, description = "If there is an account, a letter is on its way."),
+    (status = 202, description = "If there is an account, a letter is on its way, or enough were sent within the hour."),
     (status = "default", description = "Nothing was done.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn forgot(State(gate): State<Arc<Gate>>, request: Request) -> Result<StatusCode, Problem> {
@@ -429,8 +332,7 @@ pub(super) async fn log_out(State(gate): State<Arc<Gate>>, headers: HeaderMap) -
 pub(super) async fn me(State(gate): State<Arc<Gate>>, headers: HeaderMap) -> Result<Response, Problem> {
     let who = gate.identify(&headers)?;
     let profile = people(&gate)?.accounts.profile(who.customer).await?;
-    let none = || Problem::new(StatusCode::NOT_FOUND, "account_gone", "there is no such account any more");
-    let profile = profile.ok_or_else(none)?;
+    let profile = profile.ok_or_else(account_gone)?;
     let view = ProfileView {
         customer: profile.customer.to_string(),
         email: profile.address.expose().to_owned(),

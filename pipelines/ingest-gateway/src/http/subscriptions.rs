@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use super::gate::Gate;
 use super::json::{Object, Text, read};
-use super::people::people;
+use super::people::{account_gone, people};
 use super::problem::Problem;
 use super::request::{parameter, query};
 use crate::identity::Identity;
@@ -98,7 +98,7 @@ pub(super) async fn subscribe(
     request: Request,
 ) -> Result<StatusCode, Problem> {
     let who = reachable(&gate, request.headers())?;
-    let contacts = &people(&gate)?.contacts;
+    let accounts = &people(&gate)?.accounts;
     let (bytes, _) = gate.body(request, ACCOUNT_BODY_BYTES_MAX, &[JSON]).await?;
     let SubscriptionBody { sku: Text(sku), event: Text(event) } = read::<Object<SubscriptionBody>>(&bytes)?.0;
     let is_product = gate.shop.as_ref().is_some_and(|shop| shop.products().get(&sku).is_some());
@@ -106,8 +106,10 @@ pub(super) async fn subscribe(
         return Err(Refusal::ListingUnknown.into());
     }
     let subscriber = Subscriber { customer: who.customer, since: gate.service.now() };
-    contacts.subscribe(&event.interest(sku), subscriber).await.map_err(|error| away(&error))?;
-    Ok(StatusCode::NO_CONTENT)
+    match accounts.subscribe(&event.interest(sku), subscriber).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(account_gone()),
+    }
 }
 
 /// A parameter that cannot be left out.

@@ -20,7 +20,7 @@ async fn the_pages_of_a_letter_and_of_the_sales_are_there() {
     let products = vec![product("A", "Alpha <b>"), product("B", "Beta")];
     let shop = Shop::open(Wishes { products, ..Wishes::default() }).await;
     for (path, part) in
-        [("/reset", "id=\"reset-form\""), ("/verify", "id=\"verify\""), ("/account", "href=\"/reset\"")]
+        [("/reset", "id=\"reset-form\""), ("/verify", "id=\"verify-form\""), ("/account", "href=\"/reset\"")]
     {
         let page = shop.get(path, None).await;
         assert_eq!((page.status.as_u16(), page.header("content-type")), (200, "text/html; charset=utf-8"));

@@ -75,6 +75,10 @@ impl Town {
         self.post("/v1/sessions", &json!({"email": ANNA, "password": password})).await
     }
 
+    async fn verify(&self, link: &str, password: &str) -> Answer {
+        self.post("/v1/accounts:verify", &json!({"token": link, "password": password})).await
+    }
+
     async fn register(&self) {
         let answer = self.post("/v1/accounts", &json!({"email": ANNA, "password": PASSWORD})).await;
         assert_eq!(answer.status, 202, "{answer:?}");
@@ -83,7 +87,7 @@ impl Town {
     /// Somebody who may order; their access token.
     async fn member(&self) -> String {
         self.register().await;
-        let verified = self.post("/v1/accounts:verify", &json!({"token": self.link().await})).await;
+        let verified = self.verify(&self.link().await, PASSWORD).await;
         assert_eq!(verified.status, 204, "{verified:?}");
         token(&self.log_in(PASSWORD).await)
     }
@@ -119,7 +123,11 @@ async fn from_registering_to_an_order_that_is_decided() {
     let early = town.shop.post("/v1/orders", &token(&session), &[], &order("A", 1)).await;
     early.problem(403, "not_verified");
 
-    assert_eq!(town.post("/v1/accounts:verify", &json!({"token": link})).await.status, 204);
+    town.post("/v1/accounts:verify", &json!({"token": link})).await.problem(400, "bad_field");
+    for wrong in ["battery staple", "x"] {
+        town.verify(&link, wrong).await.problem(401, "log_in_wrong");
+    }
+    assert_eq!(town.verify(&link, PASSWORD).await.status, 204);
     let renewed = town
         .shop
         .send(Method::POST, "/v1/sessions:refresh", &[("cookie", &cookie(&session))], &json!({}))
@@ -254,6 +262,10 @@ async fn who_wants_to_be_told_is_noted_until_they_no_longer_do() {
     let unverified = town.shop.key(9, "unverified");
     town.shop.post("/v1/subscriptions", &unverified, &[], &wish).await.problem(403, "not_verified");
     town.post("/v1/subscriptions", &wish).await.problem(401, "not_identified");
+    // An access token outlives the account, and notes nothing any more.
+    town.people.accounts.erase(subscribers[0].customer).await.unwrap();
+    town.shop.post("/v1/subscriptions", &access, &[], &wish).await.problem(404, "account_gone");
+    assert_eq!((told(&stock).await.len(), told(&opening).await.len()), (0, 0));
     town.close().await;
 }
 
