@@ -50,6 +50,8 @@ pub struct Checkout {
     pub taken_at: TimeMs,
     /// Whether the order is known to be placed.
     pub is_placed: bool,
+    /// Whether somebody asked again before that was known: its order may be on its way to the log.
+    pub is_repeated: bool,
 }
 
 /// What somebody has chosen.
@@ -101,18 +103,19 @@ impl Cart {
 
     /// The lines to place and under which id; `None`: there is nothing to place. `order` is taken for a new one.
     pub(crate) fn take(&mut self, order: OrderId, now: TimeMs) -> Option<Checkout> {
-        let is_repeat = |checkout: &&Checkout| {
+        let is_repeat = |checkout: &&mut Checkout| {
             let is_recent = now.0.saturating_sub(checkout.taken_at.0) <= CHECKOUT_REPEAT_MS;
             !checkout.is_placed || (self.lines.is_empty() && is_recent)
         };
-        if let Some(standing) = self.checkout.as_ref().filter(is_repeat) {
+        if let Some(standing) = self.checkout.as_mut().filter(is_repeat) {
+            standing.is_repeated |= !standing.is_placed;
             return Some(standing.clone());
         }
         if self.lines.is_empty() {
             return None;
         }
         let lines = std::mem::take(&mut self.lines);
-        let taken = Checkout { order, lines, taken_at: now, is_placed: false };
+        let taken = Checkout { order, lines, taken_at: now, is_placed: false, is_repeated: false };
         self.checkout = Some(taken.clone());
         Some(taken)
     }
@@ -124,9 +127,11 @@ impl Cart {
         }
     }
 
-    /// The order certainly was not and will not be placed: its lines come back, as far as there is room.
+    /// The order was not and will not be placed by whoever began the check-out: its lines come back, as far as there is
+    /// room. Not where somebody asked again: that one may have placed it.
     pub(crate) fn give_back(&mut self, order: OrderId) {
-        let is_it = |checkout: &mut Checkout| checkout.order == order && !checkout.is_placed;
+        let is_it =
+            |checkout: &mut Checkout| checkout.order == order && !checkout.is_placed && !checkout.is_repeated;
         let Some(checkout) = self.checkout.take_if(is_it) else { return };
         // What was chosen meanwhile counts more than what stood there before.
         let room = LINES_MAX.saturating_sub(self.lines.len());
@@ -193,6 +198,8 @@ mod tests {
             (FIRST, &[line("A", 1)][..], false)
         );
         assert!(cart.lines.is_empty());
+        assert!(!taken.is_repeated);
+        let taken = Checkout { is_repeated: true, ..taken };
         assert_eq!(cart.take(SECOND, NOW), Some(taken.clone()));
         // Nobody knows yet whether it was placed: what was added meanwhile waits.
         cart.put(line("B", 1)).unwrap();
@@ -226,6 +233,20 @@ mod tests {
         cart.placed(SECOND);
         cart.give_back(SECOND);
         assert!(cart.lines.is_empty() && cart.checkout.is_some(), "what is placed stays so");
+    }
+
+    #[test]
+    fn what_was_asked_for_twice_does_not_come_back() {
+        let mut cart = cart(&[line("A", 1)]);
+        cart.take(FIRST, NOW).unwrap();
+        cart.take(SECOND, NOW).unwrap();
+        cart.give_back(FIRST);
+        assert!(cart.lines.is_empty());
+        assert_eq!(
+            cart.take(SECOND, NOW).unwrap().order,
+            FIRST,
+            "there is one order, however often it is asked for"
+        );
     }
 
     #[test]

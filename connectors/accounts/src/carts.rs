@@ -128,8 +128,8 @@ impl Carts {
         Ok(())
     }
 
-    /// Puts the lines of a check-out back, whose order certainly is not in the log. Where that is not certain, check out
-    /// again instead: it is the same order.
+    /// Puts the lines of a check-out back, whose order certainly is not in the log by whoever began it; changes nothing
+    /// where somebody asked again. Where it is not certain, check out again instead: it is the same order.
     pub async fn give_back(&self, customer: CustomerId, order: OrderId) -> Result<Cart, CartError> {
         self.change(customer, |cart| {
             cart.give_back(order);
@@ -203,6 +203,7 @@ fn item(customer: CustomerId, cart: &Cart, expires: TimeMs) -> Item {
             ("lines".to_owned(), lines_value(&checkout.lines)),
             ("taken_at".to_owned(), number(checkout.taken_at)),
             ("placed".to_owned(), AttributeValue::Bool(checkout.is_placed)),
+            ("repeated".to_owned(), AttributeValue::Bool(checkout.is_repeated)),
         ]);
         item.insert("checkout".to_owned(), AttributeValue::M(fields));
     }
@@ -232,12 +233,14 @@ fn cart(item: &Item, now: TimeMs) -> Result<Cart, StoreError> {
         Some(fields) => {
             let fields = fields.as_m().map_err(|_| unreadable())?;
             let inner = Reader { table: Table::Carts, item: fields };
+            let is_set =
+                |name: &str| fields.get(name).and_then(|value| value.as_bool().ok().copied()) == Some(true);
             Some(Checkout {
                 order: inner.parsed("order")?,
                 lines: lines(fields)?,
                 taken_at: TimeMs(inner.number("taken_at")?),
-                is_placed: fields.get("placed").and_then(|placed| placed.as_bool().ok().copied())
-                    == Some(true),
+                is_placed: is_set("placed"),
+                is_repeated: is_set("repeated"),
             })
         }
     };

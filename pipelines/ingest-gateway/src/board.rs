@@ -178,10 +178,16 @@ impl Board {
         drop(self.0.listener.set(listener));
     }
 
-    /// Whether the decisions that there were at the start are read, and the log has answered lately.
+    /// Whether the decisions that there were at the start are read, and log and schema registry have answered lately.
     pub fn is_ready(&self) -> bool {
         let silence = Duration::from_millis(self.0.limits.silence_ms_max);
-        self.0.gauge.is_caught_up() && self.0.gauge.silence() < silence
+        let gauge = &self.0.gauge;
+        gauge.is_caught_up() && gauge.silence() < silence && gauge.stuck() < silence
+    }
+
+    /// Whether an order was decided whose placing lies there, be it remembered or not.
+    pub(crate) fn has_decided(&self, order: OrderId, partition: u32, offset: u64) -> bool {
+        self.0.state().has_decided(order, partition, offset)
     }
 
     /// How far each ledger has been read: partition and number.

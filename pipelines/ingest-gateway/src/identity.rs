@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use order_model::{CustomerId, OrderId, TimeMs};
+use order_model::{CustomerId, OrderId, Sku, TimeMs};
 
 use crate::limits::TOKEN_BYTES_MAX;
 
@@ -106,10 +106,17 @@ impl FromStr for Secret {
 }
 
 impl Secret {
-    /// The id of the order that `customer` names by an idempotency key; `index` is its place in a batch. The same from
-    /// every gateway.
-    pub fn order_id(&self, customer: CustomerId, key: &str, index: u32) -> OrderId {
-        self.id(b"order", customer, key, &index.to_le_bytes()).into()
+    /// The id of the order that `customer` names by an idempotency key; `index` is its place in a batch, `home` its
+    /// smallest SKU. The same from every gateway, and never the same for orders that two ledgers decide: neither would
+    /// know of the other.
+    pub fn order_id(&self, customer: CustomerId, key: &str, index: u32, home: &Sku) -> OrderId {
+        let rest = [&index.to_le_bytes(), home.as_bytes()].concat();
+        self.id(b"order", customer, key, &rest).into()
+    }
+
+    /// What `customer` names by an idempotency key, whatever it is; `index` is its place in a batch.
+    pub fn key_name(&self, customer: CustomerId, key: &str, index: u32) -> u128 {
+        self.id(b"key", customer, key, &index.to_le_bytes())
     }
 
     /// The id of a command about a listing that somebody names by an idempotency key.
@@ -235,20 +242,23 @@ mod tests {
     fn ids_differ_by_customer_key_and_place() {
         let secret = Secret::from([1; 32]);
         let [a, b] = [1, 2].map(CustomerId::from);
+        let [x, y] = ["X", "Y"].map(|sku| sku.parse::<Sku>().unwrap());
         let ids = [
-            secret.order_id(a, "k", 0),
-            secret.order_id(b, "k", 0),
-            secret.order_id(a, "l", 0),
-            secret.order_id(a, "k", 1),
+            secret.order_id(a, "k", 0, &x),
+            secret.order_id(b, "k", 0, &x),
+            secret.order_id(a, "l", 0, &x),
+            secret.order_id(a, "k", 1, &x),
+            secret.order_id(a, "k", 0, &y),
+            OrderId::from(secret.key_name(a, "k", 0)),
             OrderId::from(secret.command_id(a, "k", &0_u32.to_le_bytes())),
         ];
         for (index, id) in ids.iter().enumerate() {
             assert!(!ids[..index].contains(id));
         }
-        assert_eq!(secret.order_id(a, "k", 0), ids[0]);
+        assert_eq!(secret.order_id(a, "k", 0, &x), ids[0]);
         assert_eq!(
-            "00".repeat(32).parse::<Secret>().map(|s| s.order_id(a, "k", 0)),
-            Ok(Secret::from([0; 32]).order_id(a, "k", 0))
+            "00".repeat(32).parse::<Secret>().map(|s| s.order_id(a, "k", 0, &x)),
+            Ok(Secret::from([0; 32]).order_id(a, "k", 0, &x))
         );
         assert!("zz".parse::<Secret>().is_err());
     }

@@ -81,8 +81,10 @@ pub struct ServiceLimits {
     pub address_per_second_max: u32,
     /// How many of them at once.
     pub address_burst_max: u32,
-    /// Orders named by their client of which the first answer is remembered until the board has it.
+    /// Orders of which it is remembered where they lie, until the board has them.
     pub recent_orders_max: usize,
+    /// Commands of administration of which it is remembered what they said under their Idempotency-Key.
+    pub recent_commands_max: usize,
 }
 
 impl Default for ServiceLimits {
@@ -93,6 +95,7 @@ impl Default for ServiceLimits {
             address_per_second_max: 500,
             address_burst_max: 2_000,
             recent_orders_max: 65_536,
+            recent_commands_max: 65_536,
         }
     }
 }
@@ -159,6 +162,8 @@ pub const SALES_SHOWN_MAX: usize = 50;
 pub const SALE_LISTINGS_LOOKED_AT_MAX: usize = 100;
 /// Longest wait for a store that knows orders of the past.
 pub const ARCHIVE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest wait for the first decision about an order that nobody knows, before it is said that there is none.
+pub(crate) const ORDER_EXPECTED_MAX: Duration = Duration::from_secs(2);
 /// Most products shown as bought together with another.
 pub const TOGETHER_PRODUCTS_MAX: usize = 6;
 /// How long it is taken for known what is bought together: five minutes.

@@ -1,19 +1,23 @@
 //! What can be asked of a gateway, whatever the transport: plain functions over the [`Door`] and the [`Board`] with typed
 //! results.
 //!
-//! Promised: an order is said to be accepted only when the log has it; a repeat under the same id gets the same answer,
-//! another content under it [`Refusal::Rejected`]; what is refused here is not in the log and could not have come to
-//! anything as far as the decisions had been read. Not promised: that a repeat is written only once. The ledger decides an
-//! id once.
+//! Promised: an order is said to be accepted only when the log has it; a repeat under the same id or key with the same
+//! content is one order and gets the same answer, for as long as the ledger remembers it; what is refused here was not
+//! written by this attempt and could not have come to anything as far as the decisions had been read. Other content under
+//! the same key is [`Refusal::Rejected`] wherever the first is remembered, else another order, never two under one id. Not
+//! promised: that a repeat is written only once. The ledger decides an id once.
 
 mod admin;
 mod archive;
+mod batch;
+mod cancel;
 mod pacing;
 mod place;
 mod read;
 mod recent;
 mod refusal;
 mod rooms;
+mod said;
 
 use std::sync::Arc;
 
@@ -21,7 +25,7 @@ use order_model::TimeMs;
 use tokio::sync::watch;
 
 pub use admin::{ListingAsk, ListingWord, SaleAsk, Written};
-pub use archive::{Archive, ArchiveError, Archived, Found, LookingUp};
+pub use archive::{Archive, ArchiveError, Archived, Found, LookingUp, Undecided};
 pub use pacing::Pacing;
 pub(crate) use pacing::network;
 pub use place::{PlaceAsk, PlaceOptions, Placed};
@@ -35,6 +39,7 @@ use crate::identity::{BadToken, Doorkeeper, Identity, Secret};
 use crate::limits::ServiceLimits;
 use crate::rooms::Rooms;
 use recent::Recent;
+use said::Said;
 
 /// What a service works with.
 #[derive(Clone)]
@@ -58,6 +63,7 @@ pub struct ServiceParts {
 pub struct Service {
     parts: ServiceParts,
     recent: Arc<Recent>,
+    said: Arc<Said>,
     pacing: Arc<Pacing>,
     archive: Option<Arc<dyn Archive>>,
     /// True once nobody is to wait for decisions any more.
@@ -68,8 +74,9 @@ impl Service {
     /// A service over these parts.
     pub fn new(parts: ServiceParts, limits: &ServiceLimits) -> Self {
         let recent = Arc::new(Recent::new(limits.recent_orders_max));
+        let said = Arc::new(Said::new(limits.recent_commands_max));
         let (ending, _) = watch::channel(false);
-        Self { parts, recent, pacing: Arc::new(Pacing::new(limits)), archive: None, ending }
+        Self { parts, recent, said, pacing: Arc::new(Pacing::new(limits)), archive: None, ending }
     }
 
     /// The same service, which looks up in `archive` what the board has forgotten.

@@ -169,7 +169,7 @@ pub struct OrderView {
     pub state: &'static str,
     /// The partition of `orders` where its placing lies.
     pub partition: u32,
-    /// Its place there, where it is known: not of orders of the past.
+    /// Its place there, where it is known: not of orders of the past, nor of all that were forgotten here for a while.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offset: Option<u64>,
     /// The latest decision: ledger and number. The id to resume its events after.
@@ -207,14 +207,14 @@ pub struct OrderView {
 }
 
 impl OrderView {
-    fn accepted(order_id: String, partition: u32, offset: u64) -> Self {
+    fn accepted(order_id: String, partition: u32, offset: Option<u64>) -> Self {
         let itself = format!("/v1/orders/{order_id}");
         let links = OrderLinks { events: format!("{itself}/events"), itself };
         Self {
             order_id,
             state: "accepted",
             partition,
-            offset: Some(offset),
+            offset,
             decision: None,
             decided_at: None,
             reason: None,
@@ -229,7 +229,7 @@ impl OrderView {
         }
     }
 
-    fn decided(partition: u32, offset: u64, news: &OrderNews) -> Self {
+    fn decided(partition: u32, offset: Option<u64>, news: &OrderNews) -> Self {
         let event = &news.event;
         Self {
             state: state_name(event.kind),
@@ -250,13 +250,13 @@ impl OrderView {
     /// How an order of the past stands.
     pub fn of_archived(order: Archived) -> Self {
         let partition = order.id.partition.0;
-        Self { offset: None, ..Self::decided(partition, 0, &order.into_news()) }
+        Self::decided(partition, None, &order.into_news())
     }
 
     /// How a remembered order stands.
     pub fn of_remembered(order: &Remembered) -> Option<Self> {
         let (first, latest) = order.first().zip(order.latest())?;
-        Some(Self::decided(first.id.partition.0, first.offset.0, latest))
+        Some(Self::decided(first.id.partition.0, order.offset(), latest))
     }
 }
 

@@ -82,7 +82,14 @@ async fn a_repeated_check_out_places_the_same_order(rig: Rig) {
     let taken = carts.take(anna()).await.unwrap();
     // The gateway dies here; another one is asked.
     let other = rig.another().await;
-    assert_eq!(other.carts.take(anna()).await.unwrap(), taken);
+    let repeat = other.carts.take(anna()).await.unwrap();
+    assert_eq!((repeat.order, &repeat.lines), (taken.order, &taken.lines));
+    assert_eq!((taken.is_repeated, repeat.is_repeated), (false, true));
+    assert_eq!(
+        other.carts.give_back(anna(), taken.order).await.unwrap().lines,
+        [],
+        "it may be placed by now"
+    );
     assert!(other.carts.get(anna()).await.unwrap().lines.is_empty());
     other.carts.placed(anna(), taken.order).await.unwrap();
     let again = carts.take(anna()).await.unwrap();
@@ -108,6 +115,8 @@ async fn two_check_outs_at_once_are_one_order(rig: Rig) {
             tokio::spawn(async move { carts.take(customer).await.unwrap() })
         });
         let [first, second] = takes;
-        assert_eq!(first.await.unwrap(), second.await.unwrap());
+        let (first, second) = (first.await.unwrap(), second.await.unwrap());
+        assert_eq!((first.order, &first.lines), (second.order, &second.lines));
+        assert!(first.is_repeated != second.is_repeated, "one of them began it");
     }
 }

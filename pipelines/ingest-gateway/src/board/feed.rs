@@ -16,6 +16,13 @@ pub struct EventId {
     pub sequence: Sequence,
 }
 
+impl EventId {
+    /// Whether it is of the same ledger as another, and not after it.
+    pub(crate) fn is_by(self, other: Self) -> bool {
+        self.partition == other.partition && self.sequence <= other.sequence
+    }
+}
+
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.partition, self.sequence)
@@ -80,6 +87,12 @@ impl OrderNews {
 pub(super) fn is_part(kind: OrderEventKind) -> bool {
     use OrderEventKind::{PartPaid, PartRefused, PartReleased, PartTaken};
     matches!(kind, PartTaken | PartRefused | PartPaid | PartReleased)
+}
+
+/// Whether it can be the first decision about an order.
+pub(super) fn may_begin(kind: OrderEventKind) -> bool {
+    use OrderEventKind::{Entered, Held, Rejected, Reserving, Waiting};
+    matches!(kind, Reserving | Entered | Held | Waiting | Rejected)
 }
 
 /// Whether an order is over with it.

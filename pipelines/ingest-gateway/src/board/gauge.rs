@@ -32,6 +32,8 @@ pub(super) struct Gauge {
     unread: AtomicU64,
     is_caught_up: AtomicBool,
     answered: Mutex<Option<Instant>>,
+    /// Since when a decision cannot be read.
+    stuck: Mutex<Option<Instant>>,
     /// What waiting rooms are paced by; nothing before the decisions that there were are read.
     meter: Mutex<Meter>,
     /// For each partition: the next offset of `decisions`, and the next of `orders` after the latest decided.
@@ -75,6 +77,18 @@ impl Gauge {
     pub(super) fn silence(&self) -> Duration {
         let answered = *self.answered.lock().unwrap_or_else(PoisonError::into_inner);
         answered.map_or(Duration::MAX, |answered| answered.elapsed())
+    }
+
+    /// Notes whether a decision cannot be read for now.
+    pub(super) fn note_stuck(&self, is_stuck: bool) {
+        let mut stuck = self.stuck.lock().unwrap_or_else(PoisonError::into_inner);
+        *stuck = is_stuck.then(|| stuck.unwrap_or_else(Instant::now));
+    }
+
+    /// For how long a decision could not be read.
+    pub(super) fn stuck(&self) -> Duration {
+        let stuck = *self.stuck.lock().unwrap_or_else(PoisonError::into_inner);
+        stuck.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     pub(super) fn pipeline(&self) -> Option<Pipeline> {

@@ -1,37 +1,47 @@
 //! Orders as the board remembers them, and who follows them.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use order_model::{CustomerId, OrderId};
 use tokio::sync::mpsc;
 
-use super::feed::{EventId, Followed, OrderNews, is_end, is_part};
+use super::feed::{EventId, Followed, OrderNews, is_end, is_part, may_begin};
 use crate::limits::BoardLimits;
 
-/// What is remembered of an order: its first decision and the latest ones.
+/// What is remembered of an order: its first decision and the latest ones. Of an order that was forgotten while it was
+/// open, those since then.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Remembered(Vec<Arc<OrderNews>>);
+pub struct Remembered {
+    news: Vec<Arc<OrderNews>>,
+    is_whole: bool,
+}
 
 impl Remembered {
     /// Its decisions, oldest first.
     pub fn news(&self) -> &[Arc<OrderNews>] {
-        &self.0
+        &self.news
     }
 
-    /// Its first decision: what was asked for, and where its placing lies.
+    /// Its first decision that is known: what was asked for.
     pub fn first(&self) -> Option<&Arc<OrderNews>> {
-        self.0.first()
+        self.news.first()
+    }
+
+    /// Where its placing lies in its partition, if that is known.
+    pub fn offset(&self) -> Option<u64> {
+        self.first().filter(|_| self.is_whole).map(|first| first.offset.0)
     }
 
     /// The decision that says how it stands.
     pub fn latest(&self) -> Option<&Arc<OrderNews>> {
-        self.0.iter().rev().find(|news| !news.is_aside())
+        self.news.iter().rev().find(|news| !news.is_aside())
     }
 
-    /// The decision that answered its placing, if there is one.
+    /// The decision that answered its placing, if there is one; if it is forgotten, the one that says how it stands.
     pub fn answer(&self) -> Option<&Arc<OrderNews>> {
-        self.0.iter().find(|news| news.is_first_answer())
+        let answer = self.news.iter().find(|news| news.is_first_answer());
+        answer.or_else(|| self.latest().filter(|_| !self.is_whole))
     }
 
     /// Whose it is.
@@ -45,7 +55,33 @@ type Reader = mpsc::Sender<Arc<OrderNews>>;
 #[derive(Default)]
 struct Entry {
     news: Vec<Arc<OrderNews>>,
+    /// Whether its news begin with what answered its placing.
+    is_whole: bool,
     readers: Vec<Reader>,
+}
+
+/// The ids that came last.
+#[derive(Default)]
+struct Ids {
+    all: HashSet<OrderId>,
+    by_age: VecDeque<OrderId>,
+}
+
+impl Ids {
+    fn insert(&mut self, order: OrderId, most: usize) {
+        if self.all.insert(order) {
+            self.by_age.push_back(order);
+        }
+        while self.by_age.len() > most {
+            let Some(oldest) = self.by_age.pop_front() else { return };
+            self.all.remove(&oldest);
+        }
+    }
+
+    /// Whether it was there. Its place in the line goes when its turn comes.
+    fn remove(&mut self, order: OrderId) -> bool {
+        self.all.remove(&order)
+    }
 }
 
 pub(super) struct Orders {
@@ -58,6 +94,8 @@ pub(super) struct Orders {
     /// Who follows an order that no decision has named.
     expected: HashMap<OrderId, Vec<Reader>>,
     forgotten: u64,
+    /// Those forgotten last that were open: more may come of them.
+    left_open: Ids,
     limits: BoardLimits,
 }
 
@@ -70,6 +108,7 @@ impl Orders {
             ended: VecDeque::new(),
             expected: HashMap::new(),
             forgotten: 0,
+            left_open: Ids::default(),
             limits,
         }
     }
@@ -114,7 +153,8 @@ impl Orders {
         }
         self.arrived.push_back(order);
         self.by_customer.entry(news.event.customer).or_default().push_back(order);
-        self.entries.insert(order, Entry { news: vec![news], readers });
+        let is_whole = !self.left_open.remove(order) && may_begin(news.event.kind);
+        self.entries.insert(order, Entry { news: vec![news], is_whole, readers });
         while self.entries.len() > self.limits.orders_max {
             let Some(oldest) = self.ended.pop_front().or_else(|| self.arrived.pop_front()) else { return };
             self.forget(oldest);
@@ -127,6 +167,9 @@ impl Orders {
     fn forget(&mut self, order: OrderId) {
         let Some(entry) = self.entries.remove(&order) else { return };
         self.forgotten += 1;
+        if entry.news.iter().all(|news| !is_end(news.event.kind)) {
+            self.left_open.insert(order, self.limits.orders_max);
+        }
         let Some(customer) = entry.news.first().map(|news| news.event.customer) else { return };
         if let Some(orders) = self.by_customer.get_mut(&customer) {
             // Whoever has many orders has the oldest forgotten first: it is near the beginning.
@@ -140,7 +183,8 @@ impl Orders {
     }
 
     pub(super) fn remembered(&self, order: OrderId) -> Option<Remembered> {
-        self.entries.get(&order).map(|entry| Remembered(entry.news.clone()))
+        let Entry { news, is_whole, .. } = self.entries.get(&order)?;
+        Some(Remembered { news: news.clone(), is_whole: *is_whole })
     }
 
     pub(super) fn of_customer(
@@ -166,10 +210,7 @@ impl Orders {
         }
         let (sender, receiver) = mpsc::channel(self.limits.feed_events_max.max(1));
         readers.push(sender);
-        let is_after = |news: &&Arc<OrderNews>| {
-            after
-                .is_none_or(|after| after.partition != news.id.partition || after.sequence < news.id.sequence)
-        };
+        let is_after = |news: &&Arc<OrderNews>| after.is_none_or(|after| !news.id.is_by(after));
         Some((news.iter().filter(is_after).cloned().collect(), receiver))
     }
 
@@ -252,6 +293,29 @@ mod tests {
             orders.apply(news(10 + u128::from(round), round, OrderEventKind::Rejected));
         }
         assert!(orders.arrived.len() <= 7 && orders.ended.len() <= 4 && orders.by_customer.len() <= 3);
+    }
+
+    #[test]
+    fn who_was_forgotten_while_open_says_no_more_than_is_known() {
+        let mut orders = orders(2, 8);
+        let offset = |orders: &Orders| orders.remembered(0.into()).unwrap().offset();
+        orders.apply(news(0, 1, OrderEventKind::Waiting));
+        assert_eq!(offset(&orders), Some(1));
+        for order in 1..3 {
+            orders.apply(news(order, 2, OrderEventKind::Held));
+        }
+        assert_eq!(orders.remembered(0.into()), None);
+        orders.apply(news(0, 3, OrderEventKind::Held));
+        assert_eq!(offset(&orders), None, "another record let it move up");
+        for order in 1..3 {
+            orders.apply(news(order, 4, OrderEventKind::Paid));
+        }
+        orders.apply(news(9, 5, OrderEventKind::Paid));
+        let nine = orders.remembered(9.into());
+        assert_eq!(
+            nine.map(|nine| (nine.offset(), nine.answer().map(|news| news.id.sequence.0))),
+            Some((None, Some(5)))
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use order_codec::{DecodeError, RegistryError};
 use order_log::{LogError, LogReader, Polled, RecordBatch};
 
 use super::state::{Answered, Took};
@@ -11,11 +12,23 @@ use crate::limits::{BOARD_POLL, READER_RETRY};
 /// Decisions taken in under one lock: those who ask wait no longer.
 const LOCKED_DECISIONS_MAX: usize = 256;
 
+/// Why it cannot go on for now.
+#[derive(Debug, thiserror::Error)]
+enum Interrupted {
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// Nothing after the record is taken in before it is read: a decision that is passed over is lost.
+    #[error("the record of decisions at {partition}@{offset} waits for the schema registry: {error}")]
+    Registry { partition: u32, offset: u64, error: RegistryError },
+}
+
 struct Follower<'s> {
     parts: &'s BoardParts,
     shared: &'s Shared,
     /// For each partition: what is read next, and where it ended when we began.
     places: Vec<(u64, u64)>,
+    /// The record that could not be read last.
+    stuck_at: Option<(u32, u64)>,
     listings_shown: Instant,
     walls_shown: Instant,
 }
@@ -23,9 +36,14 @@ struct Follower<'s> {
 /// Reads until the board is closed.
 pub(super) fn run(parts: &BoardParts, shared: &Shared) {
     let now = Instant::now();
-    let mut follower = Follower { parts, shared, places: Vec::new(), listings_shown: now, walls_shown: now };
+    let (places, stuck_at) = (Vec::new(), None);
+    let mut follower = Follower { parts, shared, places, stuck_at, listings_shown: now, walls_shown: now };
     while !shared.is_closing() {
         if let Err(error) = follower.read() {
+            if let Interrupted::Registry { partition, offset, .. } = error {
+                follower.stuck_at = Some((partition, offset));
+                shared.gauge.note_stuck(true);
+            }
             tracing::warn!(%error, "decisions cannot be read; trying again");
             std::thread::sleep(READER_RETRY);
         }
@@ -34,7 +52,7 @@ pub(super) fn run(parts: &BoardParts, shared: &Shared) {
 
 impl Follower<'_> {
     /// Goes on where it stopped, until the board is closed or the log breaks off.
-    fn read(&mut self) -> Result<(), LogError> {
+    fn read(&mut self) -> Result<(), Interrupted> {
         let BoardParts { log, decisions, .. } = self.parts;
         if self.places.is_empty() {
             for partition in 0..log.partitions(decisions)? {
@@ -52,9 +70,9 @@ impl Follower<'_> {
         Ok(())
     }
 
-    fn step(&mut self, reader: &mut dyn LogReader) -> Result<(), LogError> {
+    fn step(&mut self, reader: &mut dyn LogReader) -> Result<(), Interrupted> {
         match reader.poll(BOARD_POLL)? {
-            Some(Polled::Batch(batch)) => self.take(&batch),
+            Some(Polled::Batch(batch)) => self.take(&batch)?,
             Some(Polled::Passed { partition, next_offset }) => self.pass(partition, next_offset, None),
             Some(_) | None => {}
         }
@@ -65,7 +83,7 @@ impl Follower<'_> {
         Ok(())
     }
 
-    fn take(&mut self, batch: &RecordBatch) {
+    fn take(&mut self, batch: &RecordBatch) -> Result<(), Interrupted> {
         let (mut answers, mut highest) = (0, None);
         let mut answered = Vec::new();
         let mut decoded = Vec::with_capacity(batch.len().min(LOCKED_DECISIONS_MAX));
@@ -74,6 +92,10 @@ impl Follower<'_> {
             for record in records.by_ref().take(LOCKED_DECISIONS_MAX) {
                 match self.parts.codec.decision_from(record.value.unwrap_or_default()) {
                     Ok(decision) => decoded.push(decision),
+                    Err(DecodeError::Registry(error)) => {
+                        let (partition, offset) = (batch.partition(), record.offset);
+                        return Err(Interrupted::Registry { partition, offset, error });
+                    }
                     Err(error) => {
                         let (partition, offset) = (batch.partition(), record.offset);
                         tracing::warn!(partition, offset, %error, "a record of decisions is none");
@@ -94,6 +116,7 @@ impl Follower<'_> {
         }
         self.shared.gauge.count_decided(answers);
         self.pass(batch.partition(), batch.next_offset(), highest);
+        Ok(())
     }
 
     /// Tells whoever wants to know who has ordered.
@@ -111,6 +134,10 @@ impl Follower<'_> {
             place.0 = next_offset;
         }
         self.shared.gauge.note_progress(partition, next_offset, next_order);
+        if self.stuck_at.is_some_and(|(stuck, at)| stuck == partition && at < next_offset) {
+            self.stuck_at = None;
+            self.shared.gauge.note_stuck(false);
+        }
     }
 
     /// Shows what has changed, not more often than people can see.

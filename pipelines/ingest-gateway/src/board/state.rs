@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use order_model::{CustomerId, Decision, Event, Partition, Sequence, TimeMs};
+use order_model::{CustomerId, Decision, Event, OrderId, Partition, Sequence, TimeMs};
 use tokio::sync::watch;
 
-use super::feed::{EventId, OrderNews};
+use super::feed::{EventId, OrderNews, may_begin};
 use super::listings::{Listings, ReadAt};
 use super::orders::Orders;
 use super::walls::{ProofView, SaleStanding, WallNews, WallView, Walls};
@@ -16,6 +16,15 @@ pub(super) struct State {
     pub(super) orders: Orders,
     walls: Walls,
     read_at: Vec<ReadAt>,
+    latest: Vec<Latest>,
+}
+
+/// The last record of a partition of `orders` that a decision names: whatever lies before it is decided.
+#[derive(Clone, Default)]
+struct Latest {
+    offset: u64,
+    /// The orders it decided. A record also lets others fall due, and these come first.
+    orders: Vec<OrderId>,
 }
 
 /// An order was decided for the first time.
@@ -45,11 +54,19 @@ impl State {
             orders: Orders::new(limits),
             walls: Walls::default(),
             read_at: (0..partitions).map(start).collect(),
+            latest: (0..partitions).map(|_| Latest::default()).collect(),
         }
     }
 
     pub(super) fn read_at(&self, partition: u32) -> Option<ReadAt> {
         self.read_at.get(usize::try_from(partition).ok()?).copied()
+    }
+
+    pub(super) fn has_decided(&self, order: OrderId, partition: u32, offset: u64) -> bool {
+        let latest = usize::try_from(partition).ok().and_then(|index| self.latest.get(index));
+        latest.is_some_and(|latest| {
+            offset < latest.offset || (offset == latest.offset && latest.orders.contains(&order))
+        })
     }
 
     /// Takes in the next decision of its partition.
@@ -65,6 +82,16 @@ impl State {
         }
         (progress.sequence, progress.time) = (decision.sequence, decision.time);
         let read_at = *progress;
+        if let Some(latest) = self.latest.get_mut(index) {
+            if decision.offset.0 > latest.offset {
+                *latest = Latest { offset: decision.offset.0, orders: Vec::new() };
+            }
+            if let Event::Order(event) = &decision.event
+                && may_begin(event.kind)
+            {
+                latest.orders.push(event.order);
+            }
+        }
         let mut answered = None;
         match decision.event {
             Event::Order(event) => {

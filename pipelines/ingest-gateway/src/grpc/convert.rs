@@ -75,12 +75,12 @@ impl From<&Placed> for proto::Order {
     fn from(placed: &Placed) -> Self {
         let Placed { partition, offset, .. } = *placed;
         match &placed.answer {
-            Some(news) => decided(partition, Some(offset), news),
+            Some(news) => decided(partition, offset, news),
             None => Self {
                 order_id: placed.order.to_string(),
                 state: order_state("accepted"),
                 partition,
-                offset: Some(offset),
+                offset,
                 ..Self::default()
             },
         }
@@ -96,7 +96,7 @@ impl From<Archived> for proto::Order {
 /// How a remembered order stands.
 pub(super) fn remembered(order: &Remembered) -> Option<proto::Order> {
     let (first, latest) = order.first().zip(order.latest())?;
-    Some(decided(first.id.partition.0, Some(first.offset.0), latest))
+    Some(decided(first.id.partition.0, order.offset(), latest))
 }
 
 impl From<&OrderNews> for proto::OrderEvent {

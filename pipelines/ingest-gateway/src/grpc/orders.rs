@@ -42,6 +42,7 @@ impl OrderService for Orders {
             idempotency_key: said(&message.idempotency_key),
             wait: deadline.wait(wait(message.wait).map_err(status)?),
             room_token: said(&message.room_token),
+            may_be_written: false,
         };
         let ask = ask(message.order.as_ref()).map_err(status)?;
         let placed = self.0.service.place(&who, ask, options).await.map_err(status)?;
@@ -87,7 +88,7 @@ impl OrderService for Orders {
         let order: OrderId = field(&request.get_ref().order_id, "order_id").map_err(status)?;
         let order = match self.0.service.find_order(&who, order).await.map_err(status)? {
             Found::Remembered(known) => remembered(&known).ok_or_else(|| status(Refusal::OrderUnknown))?,
-            Found::Undecided(placed) => Order::from(&placed),
+            Found::Undecided(undecided) => Order::from(&undecided.placed),
             Found::Archived(order) => Order::from(order),
         };
         Ok(Response::new(order))
@@ -116,7 +117,7 @@ impl OrderService for Orders {
         let message = request.get_ref();
         let order: OrderId = field(&message.order_id, "order_id").map_err(status)?;
         let after = message.last_event_id.parse().ok();
-        let feed = self.0.service.order_events(&who, order, after).map_err(status)?;
+        let feed = self.0.service.order_events(&who, order, after).await.map_err(status)?;
         let events = unfold(Some(feed), |feed| async move {
             let mut feed = feed?;
             Some(match feed.next().await {

@@ -75,7 +75,7 @@ impl From<Written> for WrittenItem {
 
 /// Opens the listings of a sale, or changes them to what is said. 202: the log has the commands.
 #[utoipa::path(post, path = "/v1/admin/sales", tag = "admin", request_body = SaleBody,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Names the commands, so that a repeat changes nothing.")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Names the commands, so that a repeat changes nothing. Other content under it is 422 `idempotency_key_reused`, as far as this gateway remembers.")),
     responses(
         (status = 202, description = "The log has the commands.", body = WrittenView),
         (status = "default", description = "Not all are known to be written.", body = Problem, content_type = "application/problem+json"),
@@ -164,7 +164,7 @@ impl FromStr for SkuAndWord {
     request_body(content = Option<RestockBody>),
     params(
         ("sku_and_word" = String, Path, description = "As in `SOCKS:restock`."),
-        ("Idempotency-Key" = Option<String>, Header, description = "Names the command, so that a repeat changes nothing."),
+        ("Idempotency-Key" = Option<String>, Header, description = "Names the command, so that a repeat changes nothing. Other content under it is 422 `idempotency_key_reused`, as far as this gateway remembers: at another one it changes nothing."),
     ),
     responses(
         (status = 202, description = "The log has the command.", body = WrittenView),

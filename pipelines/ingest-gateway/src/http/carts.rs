@@ -190,6 +190,7 @@ pub(super) async fn check_out(State(gate): State<Arc<Gate>>, request: Request) -
         idempotency_key: None,
         wait: prefer::wait(&headers),
         room_token: place_token(&headers)?,
+        may_be_written: checkout.is_repeated,
     };
     match gate.service.place(&who, ask, options).await {
         Ok(placed) => {
@@ -200,7 +201,10 @@ pub(super) async fn check_out(State(gate): State<Arc<Gate>>, request: Request) -
             Ok(answer(&placed, &headers))
         }
         Err(refusal) => {
-            if is_certain(&refusal) {
+            if refusal.is_reuse() {
+                // The log has this check-out, as somebody asked for it before on other terms.
+                carts.placed(who.customer, checkout.order).await?;
+            } else if !checkout.is_repeated && is_certain(&refusal) {
                 carts.give_back(who.customer, checkout.order).await?;
             }
             Err(refusal.into())
@@ -208,7 +212,7 @@ pub(super) async fn check_out(State(gate): State<Arc<Gate>>, request: Request) -
     }
 }
 
-/// Whether an order that was refused certainly is not in the log, nor was before.
+/// Whether what was refused certainly was not written by this attempt. Of those before it this says nothing.
 fn is_certain(refusal: &Refusal) -> bool {
     !matches!(refusal.code(), Code::Unknown | Code::Unavailable | Code::Internal)
 }

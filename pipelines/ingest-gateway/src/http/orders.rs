@@ -53,8 +53,10 @@ pub(super) enum BatchItem {
 }
 
 /// Places an order. 202: the log has it, and its outcome is fixed; with `Prefer: wait=N` 200 and the decision, if it comes
-/// within N seconds. A repeat under the same id or Idempotency-Key gets the same answer; other content gets 422
-/// `order_id_reused`. 504 `outcome_unknown`: ask again with the same id or key.
+/// within N seconds. A repeat under the same id or Idempotency-Key is the same order and gets the same answer, for as long as
+/// the ledger remembers it. Other content under the same Idempotency-Key gets 422 `order_id_reused` wherever the first is
+/// remembered, else it is another order, under another id if their smallest SKUs differ. 504 `outcome_unknown`: ask again with
+/// the same id or key.
 #[utoipa::path(post, path = "/v1/orders", tag = "orders", request_body = OrderBody,
     params(
         ("Idempotency-Key" = Option<String>, Header, description = "Names the order where it has no order_id."),
@@ -75,6 +77,7 @@ pub(super) async fn place(State(gate): State<Arc<Gate>>, request: Request) -> Re
         idempotency_key: idempotency_key(&headers)?,
         wait: prefer::wait(&headers),
         room_token: place_token(&headers)?,
+        may_be_written: false,
     };
     let placed = gate.service.place(&who, PlaceAsk::from(order), options).await?;
     Ok(answer(&placed, &headers))
@@ -195,13 +198,14 @@ pub(super) async fn show(
 ) -> Result<Response, Problem> {
     let view = match gate.service.find_order(&who, order).await? {
         Found::Remembered(known) => OrderView::of_remembered(&known).ok_or(Refusal::OrderUnknown)?,
-        Found::Undecided(placed) => OrderView::from(&placed),
+        Found::Undecided(undecided) => OrderView::from(&undecided.placed),
         Found::Archived(archived) => OrderView::of_archived(archived),
     };
     Ok(json(StatusCode::OK, &view))
 }
 
-/// Streams what becomes of an order: each event is named after what was decided. `Last-Event-ID` resumes without loss.
+/// Streams what becomes of an order: each event is named after what was decided. `Last-Event-ID` resumes without loss; of an
+/// order that is forgotten here, it begins with how it stands.
 #[utoipa::path(get, path = "/v1/orders/{id}/events", tag = "orders",
     params(
         ("id" = String, Path, description = "The order."),
@@ -218,7 +222,7 @@ pub(super) async fn events(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let after = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse().ok());
-    let feed = gate.service.order_events(&who, order, after)?;
+    let feed = gate.service.order_events(&who, order, after).await?;
     stream::respond(&gate, stream::of_order(feed))
 }
 

@@ -1,5 +1,7 @@
 //! Opening and changing listings.
 
+use std::fmt::Debug;
+
 use order_model::{
     Command, CommandId, Currency, ListingChange, ListingCommand, ListingSettings, Seed, Settle, Sku,
 };
@@ -78,7 +80,7 @@ impl Service {
             };
             plan.push((sku, action, change.is_some()));
             if let Some(change) = change {
-                let id = self.command_id(who, key, action, sku.as_bytes())?;
+                let id = self.command_id(who, key, action, sku.as_bytes(), &change)?;
                 commands.push(Command::Listing(ListingCommand { id, sku, change }));
             }
         }
@@ -109,7 +111,7 @@ impl Service {
             ListingWord::Close => ("close", ListingChange::Close),
             ListingWord::Reveal(seed) => ("reveal", ListingChange::Reveal { seed }),
         };
-        let id = self.command_id(who, key, action, sku.as_bytes())?;
+        let id = self.command_id(who, key, action, sku.as_bytes(), &change)?;
         let command = Command::Listing(ListingCommand { id, sku, change });
         let place = Some(written(self.door().submit(command).await)?);
         Ok(Written { sku, action, place })
@@ -120,13 +122,15 @@ impl Service {
         written(self.door().submit(Command::Settle(settle)).await)
     }
 
-    /// The same key gives the same id, so that a repeat changes nothing.
+    /// The same key gives the same id, so that a repeat changes nothing. Other content under it is refused, as far as it is
+    /// remembered here: the ledger only says that the id was there before.
     pub(super) fn command_id(
         &self,
         who: &Identity,
         key: Option<&str>,
         action: &str,
         about: &[u8],
+        content: &impl Debug,
     ) -> Result<CommandId, Refusal> {
         let Some(key) = key else {
             let mut bytes = [0; 16];
@@ -134,7 +138,9 @@ impl Service {
             return Ok(CommandId(bytes));
         };
         let subject = [action.as_bytes(), b" ", about].concat();
-        Ok(self.parts.secret.command_id(who.customer, key, &subject).into())
+        let id = self.parts.secret.command_id(who.customer, key, &subject).into();
+        self.said.note(id, content)?;
+        Ok(id)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use order_model::{Offset, OrderEvent, OrderId, TimeMs};
+use order_model::{CustomerId, Offset, OrderEvent, OrderId, Sku, TimeMs};
 
 use super::Service;
 use super::place::Placed;
@@ -45,13 +45,24 @@ pub trait Archive: Send + Sync {
     fn order(&self, order: OrderId) -> LookingUp<'_>;
 }
 
+/// An order that was written here lately, and is not decided yet as far as the board has read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Undecided {
+    /// Where it lies.
+    pub placed: Placed,
+    /// Whose it is.
+    pub customer: CustomerId,
+    /// Its smallest SKU: where it will be decided.
+    pub home: Sku,
+}
+
 /// An order as far as it is known.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Found {
     /// The board knows it.
     Remembered(Remembered),
     /// It was written here lately, and is not decided yet.
-    Undecided(Placed),
+    Undecided(Undecided),
     /// The store knows it.
     Archived(Archived),
 }
@@ -59,21 +70,19 @@ pub enum Found {
 impl Service {
     /// An order of theirs, wherever it is known.
     pub async fn find_order(&self, who: &Identity, order: OrderId) -> Result<Found, Refusal> {
-        let refusal = match self.order(who, order) {
-            Ok(known) => return Ok(Found::Remembered(known)),
-            Err(refusal) => refusal,
-        };
-        if let Some((partition, offset)) = self.undecided(who, order) {
-            return Ok(Found::Undecided(Placed { order, partition, offset, answer: None }));
+        // Asked for first: what is decided between the two looks is found by the second.
+        let undecided = self.undecided(who, order);
+        if let Ok(known) = self.order(who, order) {
+            return Ok(Found::Remembered(known));
         }
-        if refusal != Refusal::OrderUnknown {
-            return Err(refusal);
+        match undecided {
+            Some(undecided) => Ok(Found::Undecided(undecided)),
+            None => self.archived(who, order).await.map(Found::Archived),
         }
-        self.archived(who, order).await.map(Found::Archived)
     }
 
     /// An order of theirs that is not remembered here.
-    async fn archived(&self, who: &Identity, order: OrderId) -> Result<Archived, Refusal> {
+    pub(super) async fn archived(&self, who: &Identity, order: OrderId) -> Result<Archived, Refusal> {
         let archive = self.archive.as_ref().ok_or(Refusal::OrderUnknown)?;
         // Each of these asks a store, which costs money.
         self.pacing().customer(who.customer)?;

@@ -1,18 +1,17 @@
-//! Placing and withdrawing orders.
+//! Placing an order.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use order_model::limits::{LINE_QUANTITY_MAX, LINES_MAX};
 use order_model::{
-    Cancel, Command, Currency, CustomerId, Line, Lines, OrderEventKind, OrderId, Place, RejectReason, Sku,
-    partition_of,
+    Command, Currency, CustomerId, Line, Lines, OrderEvent, OrderId, Place, RejectReason, Sku, partition_of,
 };
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::Service;
-use super::recent::{Entered, Print};
+use super::recent::{About, Entered, Name, Print};
 use super::refusal::{Refusal, written};
 use crate::board::{Followed, OrderNews, Remembered};
 use crate::door::Outcome;
@@ -44,6 +43,8 @@ pub struct PlaceOptions<'a> {
     pub wait: Option<Duration>,
     /// Holds the customer's place in a waiting room; of several, with commas between.
     pub room_token: Option<&'a str>,
+    /// Whether it was asked for before under its id, and nobody knows whether the log has it: then the ledger answers.
+    pub may_be_written: bool,
 }
 
 /// An order that the log has.
@@ -53,15 +54,17 @@ pub struct Placed {
     pub order: OrderId,
     /// The partition of the command,
     pub partition: u32,
-    /// and its place there.
-    pub offset: u64,
+    /// and its place there, where it is known.
+    pub offset: Option<u64>,
     /// What was decided, if that was waited for and came in time.
     pub answer: Option<Arc<OrderNews>>,
 }
 
 /// An order ready to be written.
-struct Draft {
-    place: Place,
+pub(super) struct Draft {
+    pub(super) place: Place,
+    pub(super) name: Name,
+    pub(super) about: About,
     /// Whether its client named it, and may have asked before.
     is_named: bool,
 }
@@ -82,22 +85,27 @@ impl Service {
         options: PlaceOptions<'_>,
     ) -> Result<Placed, Refusal> {
         let draft = self.draft(who, ask, options.idempotency_key, 0)?;
-        if !who.roles.producer {
-            self.pacing.customer(draft.place.customer)?;
-        }
         if let Some(known) = self.known(&draft)? {
             return Ok(again(&known, options.wait.is_some()));
         }
         let turn = Turn { room_token: options.room_token, rooms_by: Instant::now() + ROOM_CATCH_UP_MAX };
-        self.admit(who, &draft, turn).await?;
+        self.admit(who, &draft, turn, options.may_be_written).await?;
         let order = draft.place.order;
         // Whoever waits listens before the command is written, so that no answer passes unheard.
-        let feed = options.wait.and_then(|_| self.board().follow(order, None));
+        let waits = options.wait.and_then(|wait| {
+            let feed = self.board().follow(order, None)?;
+            Some((wait, feed, draft.place.clone()))
+        });
         let (partition, offset) = self.write_once(draft).await?;
-        let mut placed = Placed { order, partition, offset, answer: None };
-        if let (Some(wait), Some(feed)) = (options.wait, feed) {
-            let settles =
-                |news: &OrderNews| news.is_first_answer() || (news.is_reuse() && news.offset.0 == offset);
+        let mut placed = Placed { order, partition, offset: Some(offset), answer: None };
+        if let Some((wait, feed, asked)) = waits {
+            // Under its id there may be another order, whose answer is not ours: then ours is refused in the same ledger, or
+            // decided by itself in its own.
+            let settles = |news: &OrderNews| {
+                let is_ours = (news.id.partition.0, news.offset.0) == (partition, offset);
+                let is_answer = news.is_first_answer() && (is_ours || is_of(&news.event, &asked));
+                is_answer || (is_ours && news.is_reuse())
+            };
             placed.answer = heard(feed, wait, self.ending(), settles).await;
             if placed.answer.as_ref().is_some_and(|news| news.is_reuse()) {
                 return Err(reused());
@@ -106,113 +114,13 @@ impl Service {
         Ok(placed)
     }
 
-    /// Places several orders at once, those that could be read; answers in their order. One that could not be read has its
-    /// place in the batch all the same, so that the others keep their names when it is mended.
-    pub async fn place_all<E: From<Refusal>>(
-        &self,
-        who: &Identity,
-        asks: Vec<Result<PlaceAsk, E>>,
-        idempotency_key: Option<&str>,
-        room_token: Option<&str>,
-    ) -> Vec<Result<Placed, E>> {
-        let rooms_by = Instant::now() + ROOM_CATCH_UP_MAX;
-        let mut answers = Vec::with_capacity(asks.len());
-        let mut commands = Vec::with_capacity(asks.len());
-        for (index, ask) in (0..).zip(asks) {
-            let checked = match ask {
-                Ok(ask) => {
-                    let turn = Turn { room_token, rooms_by };
-                    self.check_one(who, ask, (idempotency_key, index), turn).await.map_err(E::from)
-                }
-                Err(error) => Err(error),
-            };
-            answers.push(checked.map(|checked| match checked {
-                Ok(place) => {
-                    let order = place.order;
-                    commands.push(Command::Place(place));
-                    Placed { order, partition: 0, offset: 0, answer: None }
-                }
-                Err(known) => known,
-            }));
-        }
-        let written_for: Vec<OrderId> = commands.iter().filter_map(order_of).collect();
-        let outcomes = if commands.is_empty() { Vec::new() } else { self.door().submit_all(commands).await };
-        let mut outcomes = written_for.into_iter().zip(outcomes).peekable();
-        for answer in &mut answers {
-            let Ok(placed) = answer else { continue };
-            if placed.answer.is_some() || outcomes.peek().map(|(order, _)| *order) != Some(placed.order) {
-                continue;
-            }
-            let Some((order, outcome)) = outcomes.next() else { continue };
-            let written = written(outcome).map_err(E::from);
-            *answer = written.map(|(partition, offset)| Placed { order, partition, offset, answer: None });
-        }
-        answers
-    }
-
-    /// An order of a batch, to be written, or the answer it got before.
-    async fn check_one(
+    pub(super) fn draft(
         &self,
         who: &Identity,
         ask: PlaceAsk,
-        (key, index): (Option<&str>, u32),
-        turn: Turn<'_>,
-    ) -> Result<Result<Place, Placed>, Refusal> {
-        let draft = self.draft(who, ask, key, index)?;
-        if !who.roles.producer {
-            self.pacing.customer(draft.place.customer)?;
-        }
-        if let Some(known) = self.known(&draft)? {
-            return Ok(Err(again(&known, true)));
-        }
-        self.admit(who, &draft, turn).await?;
-        Ok(Ok(draft.place))
-    }
-
-    /// Withdraws an order.
-    pub async fn cancel(
-        &self,
-        who: &Identity,
-        order: OrderId,
-        wait: Option<Duration>,
-    ) -> Result<Placed, Refusal> {
-        let known = self.order(who, order)?;
-        let Some((first, latest)) = known.first().zip(known.latest()) else {
-            return Err(Refusal::OrderUnknown);
-        };
-        if latest.event.kind == OrderEventKind::Cancelled {
-            let (partition, offset) = (latest.id.partition.0, latest.offset.0);
-            return Ok(Placed { order, partition, offset, answer: Some(Arc::clone(latest)) });
-        }
-        let customer = first.event.customer;
-        let sku = first.event.lines.iter().map(|line| line.sku).min().ok_or(Refusal::OrderUnknown)?;
-        if !who.roles.producer {
-            self.pacing.customer(customer)?;
-        }
-        let feed = wait.and_then(|_| {
-            self.board().follow(order, Some(known.news().last().map_or(first.id, |news| news.id)))
-        });
-        let command = Command::Cancel(Cancel { order, customer, sku });
-        let (partition, offset) = written(self.door().submit(command).await)?;
-        let mut placed = Placed { order, partition, offset, answer: None };
-        if let (Some(wait), Some(feed)) = (wait, feed) {
-            let settles = |news: &OrderNews| {
-                news.event.kind == OrderEventKind::Cancelled
-                    || (news.event.kind == OrderEventKind::Refused && news.offset.0 == offset)
-            };
-            let answer = heard(feed, wait, self.ending(), settles).await;
-            if let Some(news) = &answer
-                && news.event.kind == OrderEventKind::Refused
-            {
-                let reason = news.event.reason.unwrap_or(RejectReason::OrderEnded);
-                return Err(Refusal::Rejected { reason, read_at: None });
-            }
-            placed.answer = answer;
-        }
-        Ok(placed)
-    }
-
-    fn draft(&self, who: &Identity, ask: PlaceAsk, key: Option<&str>, index: u32) -> Result<Draft, Refusal> {
+        key: Option<&str>,
+        index: u32,
+    ) -> Result<Draft, Refusal> {
         if !who.verified {
             return Err(Refusal::NotVerified);
         }
@@ -222,50 +130,67 @@ impl Service {
             }
             customer => customer.unwrap_or(who.customer),
         };
+        let rejected = |reason| Refusal::Rejected { reason, read_at: None };
         if let Some(reason) = contradiction(&ask.lines) {
-            return Err(Refusal::Rejected { reason, read_at: None });
+            return Err(rejected(reason));
         }
+        let home = ask.lines.iter().map(|line| line.sku).min();
+        let home = home.ok_or_else(|| rejected(RejectReason::NoLines))?;
         if key.is_some_and(|key| !is_key(key)) {
             return Err(Refusal::KeyInvalid);
         }
-        let order = match (ask.order, key) {
-            (Some(order), _) => order,
-            (None, Some(key)) => self.parts.secret.order_id(customer, key, index),
-            (None, None) => random_order()?,
+        let secret = &self.parts.secret;
+        let (order, name) = match (ask.order, key) {
+            (Some(order), _) => (order, Name::Order(order)),
+            (None, Some(key)) => {
+                let name = Name::Key(secret.key_name(customer, key, index));
+                (secret.order_id(customer, key, index, &home), name)
+            }
+            (None, None) => {
+                let order = random_order()?;
+                (order, Name::Order(order))
+            }
         };
         let of_listing =
             || ask.lines.iter().find_map(|line| Some(self.board().listing(&line.sku)?.settings.currency));
         let currency = ask.currency.or_else(of_listing).ok_or(Refusal::CurrencyNeeded)?;
         let is_named = ask.order.is_some() || key.is_some();
         let place = Place { order, customer, currency, partial: ask.partial, lines: ask.lines };
-        Ok(Draft { place, is_named })
+        let about = About { order, customer, home, print: print(&place) };
+        Ok(Draft { place, name, about, is_named })
     }
 
     /// The order, if the board knows one of this name that says the same.
-    fn known(&self, draft: &Draft) -> Result<Option<Remembered>, Refusal> {
+    pub(super) fn known(&self, draft: &Draft) -> Result<Option<Remembered>, Refusal> {
         if !draft.is_named {
             return Ok(None);
         }
         let Some(known) = self.board().order(draft.place.order) else { return Ok(None) };
-        let is_same = known.first().is_some_and(|first| {
-            let event = &first.event;
-            let lines: Vec<Line> =
-                event.lines.iter().map(|line| Line { sku: line.sku, quantity: line.quantity }).collect();
-            event.customer == draft.place.customer
-                && event.currency == draft.place.currency
-                && sorted(&lines) == sorted(&draft.place.lines)
-        });
+        let is_same = known.first().is_some_and(|first| is_of(&first.event, &draft.place));
         if is_same { Ok(Some(known)) } else { Err(reused()) }
     }
 
-    /// Whether it may be written: the waiting room lets its customer in, and it can come to something.
-    async fn admit(&self, who: &Identity, draft: &Draft, turn: Turn<'_>) -> Result<(), Refusal> {
+    /// Whether it may be written: its customer does not ask too often, the waiting room lets them in, and it can come to
+    /// something. Of one that is in the log, or on its way there, all that was asked before.
+    pub(super) async fn admit(
+        &self,
+        who: &Identity,
+        draft: &Draft,
+        turn: Turn<'_>,
+        may_be_written: bool,
+    ) -> Result<(), Refusal> {
+        match self.recent.look(draft.name, &draft.about) {
+            Some((true, _)) => return Ok(()),
+            Some((false, Some(Outcome::Accepted { .. }))) => return Err(reused()),
+            _ => {}
+        }
         let place = &draft.place;
         if !who.roles.producer {
+            self.pacing.customer(place.customer)?;
             self.pass_rooms(place, turn).await?;
         }
-        // An order that was placed before has an answer of its own, which may be forgotten here.
-        if draft.is_named && !self.board().remembers_all() {
+        // An order that was placed before has an answer of its own, which may be forgotten here, or not be read yet.
+        if may_be_written || (draft.is_named && !self.board().remembers_all()) {
             return Ok(());
         }
         self.hopeless(place).map_or(Ok(()), Err)
@@ -301,14 +226,10 @@ impl Service {
     }
 
     /// Writes an order; those who write the same one at the same time get the same answer.
-    async fn write_once(&self, draft: Draft) -> Result<(u32, u64), Refusal> {
-        let Draft { place, is_named } = draft;
-        if !is_named {
-            return written(self.door().submit(Command::Place(place)).await);
-        }
-        let print = print(&place);
+    pub(super) async fn write_once(&self, draft: Draft) -> Result<(u32, u64), Refusal> {
+        let Draft { place, name, about, .. } = draft;
         loop {
-            let (is_same, mut outcome) = match self.recent.enter(place.order, place.customer, print) {
+            let (is_same, mut outcome) = match self.recent.enter(name, about) {
                 Entered::First(first) => {
                     let outcome = self.door().submit(Command::Place(place)).await;
                     first.settle(outcome);
@@ -336,18 +257,26 @@ fn reused() -> Refusal {
 }
 
 /// The answer to an order that was placed before: its decision where that is wanted, else where it lies.
-fn again(known: &Remembered, wants_decision: bool) -> Placed {
+pub(super) fn again(known: &Remembered, wants_decision: bool) -> Placed {
     let first = known.first();
     Placed {
         order: first.map(|news| news.event.order).unwrap_or_default(),
         partition: first.map_or(0, |news| news.id.partition.0),
-        offset: first.map_or(0, |news| news.offset.0),
+        offset: known.offset(),
         answer: known.answer().filter(|_| wants_decision).cloned(),
     }
 }
 
+/// Whether an event is of this order, and not of another under the same id.
+fn is_of(event: &OrderEvent, place: &Place) -> bool {
+    let lines = event.lines.iter().map(|line| Line { sku: line.sku, quantity: line.quantity });
+    event.customer == place.customer
+        && event.currency == place.currency
+        && sorted(&lines.collect::<Lines>()) == sorted(&place.lines)
+}
+
 /// The first news that `settles` it, if it comes in time, and before connections are ended.
-async fn heard(
+pub(super) async fn heard(
     (before, mut feed): Followed,
     wait: Duration,
     mut ending: watch::Receiver<bool>,
@@ -395,13 +324,6 @@ fn random_order() -> Result<OrderId, Refusal> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|_| Refusal::Overloaded)?;
     Ok(OrderId(bytes))
-}
-
-fn order_of(command: &Command) -> Option<OrderId> {
-    match command {
-        Command::Place(place) => Some(place.order),
-        _ => None,
-    }
 }
 
 /// What the order says, shortened.

@@ -4,11 +4,16 @@ use std::sync::Arc;
 
 use order_model::{CustomerId, OrderId, Sku};
 use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 
 use super::Service;
+use super::archive::Undecided;
+use super::place::Placed;
+use super::recent::{About, Written};
 use super::refusal::Refusal;
 use crate::board::{EventId, Listing, ListingNews, OrderNews, Remembered, WallNews};
 use crate::identity::Identity;
+use crate::limits::ORDER_EXPECTED_MAX;
 
 /// The decisions about an order: those there are, and those to come. Ends when the reader does not keep up.
 #[derive(Debug)]
@@ -17,6 +22,8 @@ pub struct OrderFeed {
     customer: Option<CustomerId>,
     before: std::vec::IntoIter<Arc<OrderNews>>,
     feed: mpsc::Receiver<Arc<OrderNews>>,
+    /// The decision as far as which an archive knew the order.
+    seen: Option<EventId>,
 }
 
 impl OrderFeed {
@@ -24,7 +31,12 @@ impl OrderFeed {
     pub async fn next(&mut self) -> Option<Arc<OrderNews>> {
         let news = match self.before.next() {
             Some(news) => news,
-            None => self.feed.recv().await?,
+            None => loop {
+                let news = self.feed.recv().await?;
+                if !self.seen.is_some_and(|seen| news.id.is_by(seen)) {
+                    break news;
+                }
+            },
         };
         // An order that nobody had decided may turn out to be somebody else's.
         let is_theirs = self.customer.is_none_or(|customer| customer == news.event.customer);
@@ -40,13 +52,19 @@ impl Service {
         if is_theirs { Ok(known) } else { Err(Refusal::OrderUnknown) }
     }
 
-    /// Where an order of theirs lies that was written here lately and not decided yet.
-    pub fn undecided(&self, who: &Identity, order: OrderId) -> Option<(u32, u64)> {
-        self.recent.place_of(order, (!who.roles.producer).then_some(who.customer))
+    /// An order of theirs that was written here lately and is not decided yet.
+    pub(super) fn undecided(&self, who: &Identity, order: OrderId) -> Option<Undecided> {
+        let Written { about: About { customer, home, .. }, partition, offset } =
+            self.recent.written(order)?;
+        let is_theirs = who.roles.producer || customer == who.customer;
+        let is_open = !self.board().has_decided(order, partition, offset);
+        let placed = Placed { order, partition, offset: Some(offset), answer: None };
+        (is_theirs && is_open).then_some(Undecided { placed, customer, home })
     }
 
-    /// Follows an order of theirs, from after an event on.
-    pub fn order_events(
+    /// Follows an order of theirs, from after an event on. One that nobody knows is waited for a while: its decision may be
+    /// on its way.
+    pub async fn order_events(
         &self,
         who: &Identity,
         order: OrderId,
@@ -58,9 +76,26 @@ impl Service {
         {
             return Err(Refusal::OrderUnknown);
         }
-        let (before, feed) = self.board().follow(order, after).ok_or(Refusal::TooManyReaders)?;
+        let (mut before, mut feed) = self.board().follow(order, after).ok_or(Refusal::TooManyReaders)?;
+        let mut seen = None;
+        if self.undecided(who, order).is_none() && self.board().order(order).is_none() {
+            match self.archived(who, order).await {
+                Ok(archived) => {
+                    // What the board reads meanwhile comes by the feed; what stands there already does not come twice.
+                    seen = Some(archived.id);
+                    let is_new = after.is_none_or(|after| !archived.id.is_by(after));
+                    before.extend(is_new.then(|| Arc::new(archived.into_news())));
+                }
+                Err(Refusal::OrderUnknown) => match timeout(ORDER_EXPECTED_MAX, feed.recv()).await {
+                    Ok(news) => before.extend(news),
+                    Err(_) if self.board().is_ready() => return Err(Refusal::OrderUnknown),
+                    Err(_) => {}
+                },
+                Err(refusal) => return Err(refusal),
+            }
+        }
         let customer = (!who.roles.producer).then_some(who.customer);
-        Ok(OrderFeed { customer, before: before.into_iter(), feed })
+        Ok(OrderFeed { customer, before: before.into_iter(), feed, seen })
     }
 
     /// Their orders, newest first, from the one after `after` on.

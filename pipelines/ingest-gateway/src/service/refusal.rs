@@ -68,6 +68,9 @@ pub enum Refusal {
     /// The idempotency key is none.
     #[error("an Idempotency-Key has 1 to {IDEMPOTENCY_KEY_BYTES_MAX} visible ASCII characters")]
     KeyInvalid,
+    /// The idempotency key named another command before.
+    #[error("the Idempotency-Key was used before for other content; send another key for another command")]
+    KeyReused,
     /// They ask too often.
     #[error("too many requests; ask again in {retry_after_seconds} s")]
     TooOften {
@@ -154,6 +157,7 @@ impl Refusal {
             Self::Rejected { reason, .. } => reason.name(),
             Self::CurrencyNeeded => "currency_needed",
             Self::KeyInvalid => "idempotency_key_invalid",
+            Self::KeyReused => "idempotency_key_reused",
             Self::TooOften { .. } => "too_often",
             Self::Overloaded => "overloaded",
             Self::LogAway => "log_away",
@@ -166,6 +170,11 @@ impl Refusal {
             Self::TooManyReaders => "too_many_readers",
             Self::Invalid(_) => "invalid",
         }
+    }
+
+    /// Whether the log has another order under the same id.
+    pub fn is_reuse(&self) -> bool {
+        matches!(self, Self::Rejected { reason: RejectReason::OrderIdReused, .. })
     }
 
     /// What kind it is.
@@ -188,7 +197,7 @@ impl Refusal {
                 }
                 _ => Code::Unprocessable,
             },
-            Self::CurrencyNeeded | Self::Invalid(_) => Code::Unprocessable,
+            Self::CurrencyNeeded | Self::KeyReused | Self::Invalid(_) => Code::Unprocessable,
             Self::KeyInvalid => Code::Malformed,
             Self::TooOften { .. } => Code::TooMany,
             Self::Overloaded

@@ -167,8 +167,8 @@ impl Service {
         let mut passed: Vec<String> = Vec::new();
         for line in &place.lines {
             let Some(listing) = self.board().listing(&line.sku) else {
-                // It may be of a sale with a room, and not read yet.
-                if !self.board().is_ready() && rooms.is_any_open() {
+                // It may be of a sale with a room, and not read yet, or not decided: the worker may be behind.
+                if rooms.is_any_open() {
                     return Err(Refusal::RoomsBehind);
                 }
                 continue;
@@ -207,7 +207,7 @@ impl Service {
                 false => Err(refused(RoomRefusal::RoomOpen)),
             };
         }
-        let id: CommandId = self.command_id(who, key, "open room", sale.as_str().as_bytes())?;
+        let id: CommandId = self.command_id(who, key, "open room", sale.as_str().as_bytes(), plan)?;
         let opening = plan.opening(&rooms.writer().topic().ring, sale, id, self.now());
         let opening = opening.map_err(|error| Refusal::Invalid(error.to_string()))?;
         let written = rooms.writer().append(sale, &RoomEvent::Open(opening), self.now()).await?;

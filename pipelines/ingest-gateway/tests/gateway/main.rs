@@ -12,6 +12,8 @@ mod past;
 mod payments;
 mod people;
 mod protection;
+mod registry;
+mod repeats;
 mod rooms;
 mod sales;
 mod shop;

@@ -77,7 +77,10 @@ async fn who_waits_in_vain_is_told_that_it_is_accepted() {
     let answer = shop.post("/v1/orders", &shop.key(7, ""), &[("prefer", "wait=1")], &body).await;
     assert_eq!((answer.status.as_u16(), answer.header("preference-applied")), (202, "wait=1"));
     let id = answer.json()["order_id"].as_str().unwrap().to_owned();
-    shop.get(&format!("/v1/orders/{id}"), Some(&shop.key(7, ""))).await.problem(404, "no_such_order");
+    let path = format!("/v1/orders/{id}");
+    let shown = shop.get(&path, Some(&shop.key(7, ""))).await;
+    assert_eq!((shown.status.as_u16(), &shown.json()["state"]), (200, &json!("accepted")), "{shown:?}");
+    shop.get(&path, Some(&shop.key(8, ""))).await.problem(404, "no_such_order");
     assert!(shop.close().await);
 }
 

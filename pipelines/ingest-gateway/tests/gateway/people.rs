@@ -5,6 +5,7 @@ use std::sync::Arc;
 use accounts::{
     AccountOptions, Accounts, Carts, HashCost, LetterBox, LetterKind, LinkToken, Stationery, TokenKeys,
 };
+use ingest_gateway::limits::{DoorLimits, ServiceLimits};
 use ingest_gateway::people::People;
 use ingest_gateway::server::ServerOptions;
 use reqwest::Method;
@@ -28,11 +29,15 @@ struct Town {
 
 impl Town {
     async fn open() -> Self {
-        Self::behind(false).await
+        Self::open_as(false, Wishes::default()).await
     }
 
     /// One that people reach by a proxy which ends TLS, or not.
     async fn behind(tls_in_front: bool) -> Self {
+        Self::open_as(tls_in_front, Wishes::default()).await
+    }
+
+    async fn open_as(tls_in_front: bool, wishes: Wishes) -> Self {
         let local = Local::start().unwrap();
         let tables = Tables::connect(&local.options()).await.unwrap();
         tables.create(&Accounts::TABLES).await.unwrap();
@@ -52,7 +57,7 @@ impl Town {
         let people = Arc::new(People { accounts, carts, contacts });
         let server =
             ServerOptions { people: Some(Arc::clone(&people)), tls_in_front, ..ServerOptions::default() };
-        let shop = Shop::open(Wishes { server, ..Wishes::default() }).await;
+        let shop = Shop::open(Wishes { server, ..wishes }).await;
         Self { shop, letters, people, local: Some(local) }
     }
 
@@ -171,6 +176,45 @@ async fn a_cart_is_checked_out_as_one_order() {
     assert_eq!(placed.json()["lines"].as_array().unwrap().len(), 2);
     let cart = town.shop.get("/v1/cart", Some(&access)).await.json();
     assert_eq!(cart["lines"], json!([]));
+    town.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_out_of_unknown_outcome_stays_one_order() {
+    let door = DoorLimits { answer_ms_max: 300, stall_ms_max: 150, full_ms_max: 50, ..DoorLimits::default() };
+    let service =
+        ServiceLimits { customer_burst_max: 1, customer_per_second_max: 1, ..ServiceLimits::default() };
+    let mut town = Town::open_as(false, Wishes { door, service, undecided: true, ..Wishes::default() }).await;
+    let open = json!({"name": "friday", "currency": "EUR",
+        "listings": [{"sku": "A", "stock": 5, "prices": [{"unit_price": 500}]}]});
+    let opened = town.shop.post("/v1/admin/sales", &town.shop.key(1, "admin"), &[], &open).await;
+    assert_eq!(opened.status, 202, "{opened:?}");
+    let access = town.member().await;
+    let (bearer, line) = (format!("Bearer {access}"), json!({"quantity": 2}));
+    let put = town.shop.send(Method::PUT, "/v1/cart/lines/A", &[("authorization", &bearer)], &line).await;
+    assert_eq!(put.status, 200, "{put:?}");
+    let check_out =
+        async |shop: &Shop, body: &Value| shop.post("/v1/cart:checkout", &access, &[], body).await;
+    let cart = async |shop: &Shop| shop.get("/v1/cart", Some(&access)).await.json();
+    let unlisted = json!({"currency": "EUR", "partial": true});
+    town.shop.log.silence(true);
+    check_out(&town.shop, &unlisted).await.problem(504, "outcome_unknown");
+    let id = cart(&town.shop).await["checking_out"].as_str().unwrap().to_owned();
+    // Refused, because they ask too often or the log is away: that says nothing of the attempt before.
+    let refused = check_out(&town.shop, &unlisted).await.status.as_u16();
+    assert!([429, 503].contains(&refused), "{refused}");
+    assert_eq!(cart(&town.shop).await["checking_out"], id);
+    town.shop.log.silence(false);
+    town.shop.decide();
+    let path = format!("/v1/orders/{id}");
+    let is_held = async |shop: &Shop| shop.get(&path, Some(&access)).await.json()["state"] == "held";
+    town.shop.until("it is held", is_held).await;
+    // On other terms it would be another order: the one before stands.
+    check_out(&town.shop, &json!({"currency": "USD"})).await.problem(422, "order_id_reused");
+    let again = check_out(&town.shop, &json!({})).await;
+    assert_eq!((again.status.as_u16(), &again.json()["order_id"]), (202, &json!(id)), "{again:?}");
+    assert_eq!(cart(&town.shop).await["lines"], json!([]));
+    assert_eq!(town.shop.places(), 1);
     town.close().await;
 }
 

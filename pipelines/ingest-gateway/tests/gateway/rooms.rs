@@ -218,6 +218,11 @@ async fn only_who_is_admitted_orders() {
     let batch = json!({"orders": [order("A", 1)]});
     let batch = shop.post("/v1/orders:batch", &shop.key(10, ""), &[], &batch).await.json();
     assert_eq!(batch["results"][0]["type"], "/problems/place_needed", "{batch}");
+    // What is not listed, as far as it is known here, may be of the sale with the room.
+    let mut unread = order("NEW", 1);
+    unread["currency"] = json!("EUR");
+    let behind = shop.post("/v1/orders", &shop.key(10, ""), &[], &unread).await;
+    behind.problem(503, "rooms_behind");
     assert_eq!(shop.places(), 0, "nothing was written");
     let produced =
         shop.post("/v1/orders", &shop.key(2, "producer"), &[("prefer", "wait=20")], &order("A", 1)).await;
@@ -247,6 +252,7 @@ async fn only_who_is_admitted_orders() {
     let closed = shop.post(close, &shop.key(1, "admin"), &[], &json!({})).await;
     assert_eq!((closed.status.as_u16(), &closed.json()["action"]), (202, &json!("close")));
     assert_eq!(buy(&shop, 12, None).await.json()["state"], "held");
+    shop.post("/v1/orders", &shop.key(10, ""), &[], &unread).await.problem(422, "listing_unknown");
     assert_eq!(ask(&shop, Method::POST, ROOM, 13, None).await.json(), json!({"state": "closed"}));
     assert!(other.close().await && shop.close().await);
 }

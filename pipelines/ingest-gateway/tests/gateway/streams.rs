@@ -15,13 +15,13 @@ use crate::shop::{PATIENCE, Shop, Wishes, order};
 /// An event of a stream.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Event {
-    id: String,
+    pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) data: Value,
 }
 
 /// Reads events until `enough` of them are there, or the stream ends.
-async fn events(
+pub(crate) async fn events(
     shop: &Shop,
     path: &str,
     key: Option<&str>,
