@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ingest_gateway::board::{Board, BoardParts};
 use ingest_gateway::limits::BoardLimits;
-use order_codec::schemas::{DECISION_SUBJECT, DECISION_V2};
+use order_codec::schemas::DECISION_V2;
 use order_codec::{Codec, FileSchemas, RegistryError, SchemaSource};
 use order_log::{Headers, Log as _, MemoryLog};
 use order_model::{

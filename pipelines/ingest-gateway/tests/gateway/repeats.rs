@@ -28,6 +28,13 @@ fn undecided() -> Wishes {
     Wishes { undecided: true, ..Wishes::default() }
 }
 
+/// Another gateway on the same log.
+async fn another(shop: &Shop) -> Shop {
+    let other = Shop::on(shop.log.clone(), undecided()).await;
+    other.until("it is ready", async |other| other.service.is_ready()).await;
+    other
+}
+
 async fn delete(shop: &Shop, path: &str, key: &str, headers: &[(&str, &str)]) -> Answer {
     let mut request = shop.request(Method::DELETE, path, Some(key));
     for (name, value) in headers {
@@ -39,8 +46,7 @@ async fn delete(shop: &Shop, path: &str, key: &str, headers: &[(&str, &str)]) ->
 #[tokio::test(flavor = "multi_thread")]
 async fn another_orders_decision_is_no_answer() {
     let mut shop = Shop::open(undecided()).await;
-    let other = Shop::on(shop.log.clone(), undecided()).await;
-    other.until("it is ready", async |other| other.service.is_ready()).await;
+    let other = another(&shop).await;
     let named = [("idempotency-key", "k")];
     let waiting = [("idempotency-key", "k"), ("prefer", "wait=25")];
     let key = shop.key(7, "");
@@ -65,8 +71,7 @@ async fn another_orders_decision_is_no_answer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_with_other_content_elsewhere_is_never_two_orders_under_one_id() {
     let shop = Shop::open(undecided()).await;
-    let other = Shop::on(shop.log.clone(), undecided()).await;
-    other.until("it is ready", async |other| other.service.is_ready()).await;
+    let other = another(&shop).await;
     let (key, named) = (shop.key(7, ""), [("idempotency-key", "k")]);
     let first = shop.post("/v1/orders", &key, &named, &early("A", 1)).await;
     assert_eq!(first.status, 202, "{first:?}");
@@ -75,7 +80,7 @@ async fn a_key_with_other_content_elsewhere_is_never_two_orders_under_one_id() {
     }
     let again = other.post("/v1/orders", &key, &named, &early("A", 1)).await;
     assert_eq!(again.json()["order_id"], first.json()["order_id"], "the same at every gateway");
-    let lone = Shop::on(shop.log.clone(), undecided()).await;
+    let lone = another(&shop).await;
     let elsewhere = lone.post("/v1/orders", &key, &named, &early("B", 1)).await;
     assert_eq!(elsewhere.status, 202, "{elsewhere:?}");
     assert_ne!(elsewhere.json()["order_id"], first.json()["order_id"]);
