@@ -16,12 +16,23 @@ wrong() { [ "$went" = wrong ] || fail "the call should have been refused"; }
 
 call "$address" list
 well; says doorbuster.orders.v1.OrderService; says doorbuster.orders.v1.ListingService
+for name in admin.v1.AdminService catalogue.v1.CatalogueService people.v1.AccountService people.v1.CartService \
+    people.v1.SessionService people.v1.SubscriptionService rooms.v1.RoomService; do
+    says "doorbuster.$name"
+done
 call "$address" describe doorbuster.orders.v1.NewOrder
 well; says order_id
 call "$address" grpc.health.v1.Health/Check
 well; says SERVING
 call -d '{"sku": "PLENTY"}' "$address" doorbuster.orders.v1.ListingService/GetListing
 well; says LISTING_STATE_OPEN
+call -d '{"text": "lamp"}' "$address" doorbuster.catalogue.v1.CatalogueService/SearchProducts
+well
+call -d '{"sku": "NONE"}' "$address" doorbuster.catalogue.v1.CatalogueService/GetProduct
+wrong; says NotFound; says product_unknown
+# This gateway has no tables, and so no accounts.
+call -d '{"email": "a@example.org", "password": "b"}' "$address" doorbuster.people.v1.SessionService/LogIn
+wrong; says Unimplemented; says no_such_resource
 
 mine=(-H "authorization: Bearer $key")
 service=doorbuster.orders.v1.OrderService
@@ -43,6 +54,26 @@ well; says 0000000000aa
 call "${mine[@]}" -max-time 1 -d '{"order_id": "00000000-0000-0000-0000-0000000000aa"}' "$address" $service/WatchOrder
 wrong; says DeadlineExceeded
 
+admin=doorbuster.admin.v1.AdminService
+rooms=doorbuster.rooms.v1.RoomService
+lamps='{"sale": {"name": "evening", "currency": "EUR", "room": {}, "listings": [{"sku": "LAMP", "stock": 3, "prices": [{"unit_price": 900}]}]}}'
+call -d "$lamps" "$address" $admin/ApplySale
+wrong; says Unauthenticated
+call "${mine[@]}" -d "$lamps" "$address" $admin/ApplySale
+well; says '"action": "ACTION_OPEN"'; says LAMP
+call "${mine[@]}" -d '{"sku": "PLENTY", "restock": "5"}' "$address" $admin/TellListing
+well; says ACTION_RESTOCK
+call "${mine[@]}" -d '{"sku": "PLENTY"}' "$address" $admin/TellListing
+wrong; says InvalidArgument; says bad_field
+call "${mine[@]}" -d '{"sale": "evening"}' "$address" $rooms/EnterRoom
+well; says roomToken
+call "${mine[@]}" -d '{"sale": "morning"}' "$address" $rooms/EnterRoom
+wrong; says NotFound; says no_such_room
+call "${mine[@]}" -d '{"sale": "evening", "close": {}}' "$address" $admin/TellRoom
+well; says ACTION_CLOSE
+call "${mine[@]}" -d '{"sale": "evening"}' "$address" $rooms/WatchPlace
+well; says PLACE_STATE_CLOSED
+
 settle
 # Once more, now that all is decided.
 start
@@ -53,4 +84,6 @@ call "${mine[@]}" "$address" $service/ListMyOrders
 well; [ "$(grep -c orderId <<<"$said")" = 4 ] || fail "four orders were placed"
 call "${mine[@]}" -max-time 2 -d '{"order_id": "00000000-0000-0000-0000-0000000000aa"}' "$address" $service/WatchOrder
 says ORDER_EVENT_KIND_HELD
+call -d '{"name": "evening"}' "$address" doorbuster.orders.v1.ListingService/GetSale
+well; says LAMP
 echo "gRPC is as it should be"

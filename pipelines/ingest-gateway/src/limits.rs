@@ -188,6 +188,10 @@ pub const BATCH_ORDERS_MAX: usize = 1_000;
 pub const ADMIN_BODY_BYTES_MAX: usize = 1_048_576;
 /// Most listings of one sale posted at once.
 pub const SALE_LISTINGS_MAX: usize = 1_000;
+/// How long a hold lasts where nothing is said, as in a sale file: ten minutes, in milliseconds.
+pub const HOLD_MS_USUAL: u64 = 10 * 60_000;
+/// How long an order is remembered after its end where nothing is said, as in a sale file: seven days, in milliseconds.
+pub const RETENTION_MS_USUAL: u64 = 7 * 24 * 3_600_000;
 /// Longest idempotency key, in bytes.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// Longest wait a client may prefer, in seconds.

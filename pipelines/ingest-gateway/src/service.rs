@@ -11,6 +11,7 @@ mod admin;
 mod archive;
 mod batch;
 mod cancel;
+mod carts;
 mod pacing;
 mod place;
 mod read;
@@ -18,20 +19,23 @@ mod recent;
 mod refusal;
 mod rooms;
 mod said;
+mod subscriptions;
 
 use std::sync::Arc;
 
 use order_model::TimeMs;
 use tokio::sync::watch;
 
-pub use admin::{ListingAsk, ListingWord, SaleAsk, Written};
+pub use admin::{ListingAsk, ListingWord, SaleAsk, SaleWritten, Written};
 pub use archive::{Archive, ArchiveError, Archived, Found, LookingUp, Undecided};
+pub use carts::CheckoutAsk;
 pub use pacing::Pacing;
 pub(crate) use pacing::network;
 pub use place::{PlaceAsk, PlaceOptions, Placed};
 pub use read::OrderFeed;
 pub use refusal::{Code, Refusal};
 pub use rooms::RoomWritten;
+pub use subscriptions::Reachable;
 
 use crate::board::Board;
 use crate::door::Door;

@@ -4,11 +4,14 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use catalogue::{Catalogue, CatalogueFollower, Image, demo_image};
+use catalogue::{Catalogue, CatalogueFollower, Dimension, Image, Page, Product, Query, demo_image};
+use order_model::Sku;
 use storefront::Storefront;
 use storefront::views::Picture;
 
 use crate::limits::{IMAGE_BYTES_MAX, IMAGE_NAME_BYTES_MAX};
+use crate::service::Refusal;
+use crate::together::Together;
 
 /// Where pictures are that are no URLs.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -50,6 +53,30 @@ impl Shop {
         self.catalogue.snapshot()
     }
 
+    /// Looks for products.
+    pub fn search(&self, query: &Query) -> Result<Page, Refusal> {
+        self.products().search(query).map_err(|error| {
+            tracing::error!("{error}");
+            Refusal::SearchFailed
+        })
+    }
+
+    /// A product.
+    pub fn product(&self, sku: &Sku) -> Result<Product, Refusal> {
+        self.products().get(sku).map(|item| item.product.clone()).ok_or(Refusal::ProductUnknown)
+    }
+
+    /// What is bought together with a product, with its title, most often first: nothing, where nobody has counted it.
+    pub async fn bought_together(&self, together: Option<&Together>, sku: Sku) -> Vec<(Sku, String)> {
+        let products = self.products();
+        // Only what there is is counted: whoever makes names up costs nothing.
+        let skus = match together {
+            Some(together) if products.get(&sku).is_some() => together.of(sku).await,
+            _ => return Vec::new(),
+        };
+        skus.iter().filter_map(|sku| Some((*sku, products.get(sku)?.product.title.clone()))).collect()
+    }
+
     /// Reads a picture; `None` when there is none of that name, or it is too large. Blocks.
     pub fn image(&self, name: &str) -> Option<ImageFile> {
         let content_type = content_type_of(name)?;
@@ -82,6 +109,16 @@ fn content_type_of(name: &str) -> Option<&'static str> {
         "svg" => Some("image/svg+xml"),
         "webp" => Some("image/webp"),
         _ => None,
+    }
+}
+
+/// What people call the dimension they choose by; `None` where they cannot.
+pub(crate) fn choice_name(dimension: &Dimension) -> Option<&'static str> {
+    match dimension {
+        Dimension::Category => Some("category"),
+        Dimension::Brand => Some("brand"),
+        Dimension::Tag => Some("tag"),
+        Dimension::Attribute(_) => None,
     }
 }
 

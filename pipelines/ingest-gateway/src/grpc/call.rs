@@ -1,5 +1,6 @@
 //! What every call passes: its deadline, the bounds of what it sends, and the end of its stream.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,13 +20,16 @@ use tonic::Status;
 use super::status::status;
 use crate::http::Problem;
 use crate::http::gate::{Gate, StreamPlace};
+use crate::identity::Identity;
 use crate::limits::{BATCH_BODY_BYTES_MAX, GRPC_ANSWER_MARGIN, RETRY_AFTER_SECONDS, WAIT_SECONDS_MAX};
 use crate::service::Refusal;
 
 /// Calls whose answer goes on.
-const STREAMS: [&str; 4] = [
+const STREAMS: [&str; 6] = [
     "/doorbuster.orders.v1.OrderService/WatchOrder",
     "/doorbuster.orders.v1.ListingService/WatchListing",
+    "/doorbuster.orders.v1.ListingService/WatchSale",
+    "/doorbuster.rooms.v1.RoomService/WatchPlace",
     "/grpc.health.v1.Health/Watch",
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
 ];
@@ -47,6 +51,16 @@ impl Deadline {
         });
         Some(asked.min(left)).filter(|wait| !wait.is_zero())
     }
+}
+
+/// Who calls.
+pub(super) fn identify<T>(gate: &Gate, request: &tonic::Request<T>) -> Result<Identity, Status> {
+    gate.identify(request.metadata().as_ref()).map_err(status)
+}
+
+/// Where a call comes from.
+pub(super) fn origin<T>(gate: &Gate, request: &tonic::Request<T>) -> IpAddr {
+    gate.origin(request.extensions(), request.metadata().as_ref())
 }
 
 /// Whether a request speaks gRPC.

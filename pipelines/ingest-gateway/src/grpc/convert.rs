@@ -1,15 +1,17 @@
 //! Orders, events and listings as messages.
 
+use std::collections::BTreeMap;
+
 use order_model::{DecidedLine, OrderEventKind, RejectReason, TimeMs};
 use prost_types::Timestamp;
 
 use super::proto;
-use crate::board::{Listing, OrderNews, Remembered};
+use crate::board::{Listing, OrderNews, ProofView, Remembered, WallListing, WallView};
 use crate::service::{Archived, Placed};
 use crate::views::{LAST_TIME_MS, StockView, state_name};
 
 /// A time; `None` where there is none, or one that no text could say.
-fn time(time: TimeMs) -> Option<Timestamp> {
+pub(super) fn time(time: TimeMs) -> Option<Timestamp> {
     let is_one = time.0 != 0 && time.0 <= LAST_TIME_MS;
     let seconds = i64::try_from(time.0 / 1_000).ok().filter(|_| is_one)?;
     let nanos = i32::try_from(time.0 % 1_000).ok()? * 1_000_000;
@@ -17,7 +19,7 @@ fn time(time: TimeMs) -> Option<Timestamp> {
 }
 
 /// The member of an enum that has the name of a state, in capitals after the enum's own.
-fn by_name(prefix: &str, name: &str) -> String {
+pub(super) fn by_name(prefix: &str, name: &str) -> String {
     format!("{prefix}_{}", name.to_ascii_uppercase())
 }
 
@@ -119,6 +121,46 @@ impl From<&OrderNews> for proto::OrderEvent {
     }
 }
 
+impl From<StockView> for proto::Stock {
+    fn from(stock: StockView) -> Self {
+        let StockView { free, held, sold, waiting } = stock;
+        Self { free, held, sold, waiting }
+    }
+}
+
+impl From<&WallView> for proto::SaleFigures {
+    fn from(wall: &WallView) -> Self {
+        let counts = |counts: &BTreeMap<&'static str, u64>| {
+            counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect()
+        };
+        let item = |item: &WallListing| proto::ListingStock {
+            sku: item.sku.clone(),
+            stock: Some(item.stock.into()),
+        };
+        let proof = |proof: &ProofView| proto::SaleProof {
+            holds: proof.holds,
+            text: proof.text.clone(),
+            certificate: proof.certificate.clone(),
+        };
+        Self {
+            sale: wall.sale.clone(),
+            listings: count(wall.listings),
+            stock: Some(wall.stock.into()),
+            decided: wall.decided,
+            decided_per_second: wall.decided_per_second,
+            events: counts(&wall.events),
+            rejects: counts(&wall.rejects),
+            items: wall.items.iter().map(item).collect(),
+            proof: wall.proof.as_ref().map(proof),
+        }
+    }
+}
+
+/// How many there are.
+pub(super) fn count(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
 /// A listing as it stands at a time.
 pub(super) fn listing(listing: &Listing, now: TimeMs) -> proto::Listing {
     let settings = &listing.settings;
@@ -127,13 +169,12 @@ pub(super) fn listing(listing: &Listing, now: TimeMs) -> proto::Listing {
         from_time: time(step.from_time),
         from_units: step.from_units,
     };
-    let StockView { free, held, sold, waiting } = listing.stock.into();
     let hold = std::time::Duration::from_millis(settings.hold_ms);
     proto::Listing {
         sku: listing.sku.to_string(),
         sale: settings.sale.clone(),
         state: listing_state(listing.state(now)),
-        stock: Some(proto::Stock { free, held, sold, waiting }),
+        stock: Some(StockView::from(listing.stock).into()),
         currency: settings.currency.to_string(),
         unit_price: listing.price(now),
         prices: settings.prices.iter().map(price).collect(),

@@ -8,12 +8,29 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_server::Health;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 
+use super::proto::admin::v1::admin_service_server;
+use super::proto::catalogue::v1::catalogue_service_server;
+use super::proto::people::v1::{
+    account_service_server, cart_service_server, session_service_server, subscription_service_server,
+};
+use super::proto::rooms::v1::room_service_server;
 use super::proto::{listing_service_server, order_service_server};
 use crate::http::gate::Gate;
 use crate::limits::HEALTH_EVERY;
 
 /// The names that can be asked for; the empty one is the whole process.
-const NAMES: [&str; 3] = ["", order_service_server::SERVICE_NAME, listing_service_server::SERVICE_NAME];
+const NAMES: [&str; 10] = [
+    "",
+    order_service_server::SERVICE_NAME,
+    listing_service_server::SERVICE_NAME,
+    account_service_server::SERVICE_NAME,
+    session_service_server::SERVICE_NAME,
+    subscription_service_server::SERVICE_NAME,
+    cart_service_server::SERVICE_NAME,
+    room_service_server::SERVICE_NAME,
+    catalogue_service_server::SERVICE_NAME,
+    admin_service_server::SERVICE_NAME,
+];
 
 pub(super) struct ServerHealth(pub(super) Arc<Gate>);
 

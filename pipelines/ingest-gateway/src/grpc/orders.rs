@@ -7,7 +7,7 @@ use futures_util::stream::{BoxStream, StreamExt as _, unfold};
 use order_model::OrderId;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::call::{Deadline, cut};
+use super::call::{Deadline, cut, identify};
 use super::convert::remembered;
 use super::proto::order_service_server::OrderService;
 use super::proto::place_order_result::Result as One;
@@ -19,24 +19,17 @@ use super::read::{ask, field, optional, page_size, said, wait};
 use super::status::status;
 use crate::http::Problem;
 use crate::http::gate::Gate;
-use crate::identity::Identity;
-use crate::limits::BATCH_ORDERS_MAX;
+use crate::limits::{BATCH_ORDERS_MAX, PAGE_ITEMS_MAX};
 use crate::service::{Found, PlaceOptions, Placed, Refusal};
 
 pub(super) struct Orders(pub(super) Arc<Gate>);
-
-impl Orders {
-    fn identify<T>(&self, request: &Request<T>) -> Result<Identity, Status> {
-        self.0.identify(request.metadata().as_ref()).map_err(status)
-    }
-}
 
 #[tonic::async_trait]
 impl OrderService for Orders {
     type WatchOrderStream = BoxStream<'static, Result<OrderEvent, Status>>;
 
     async fn place_order(&self, request: Request<PlaceOrderRequest>) -> Result<Response<Order>, Status> {
-        let (who, deadline) = (self.identify(&request)?, Deadline::of(&request));
+        let (who, deadline) = (identify(&self.0, &request)?, Deadline::of(&request));
         let message = request.get_ref();
         let options = PlaceOptions {
             idempotency_key: said(&message.idempotency_key),
@@ -53,7 +46,7 @@ impl OrderService for Orders {
         &self,
         request: Request<Streaming<PlaceOrdersRequest>>,
     ) -> Result<Response<PlaceOrdersResponse>, Status> {
-        let who = self.identify(&request)?;
+        let who = identify(&self.0, &request)?;
         let mut messages = request.into_inner();
         let (mut named, mut asks) = (None, Vec::new());
         while let Some(message) = messages.message().await? {
@@ -75,7 +68,7 @@ impl OrderService for Orders {
     }
 
     async fn cancel_order(&self, request: Request<CancelOrderRequest>) -> Result<Response<Order>, Status> {
-        let (who, deadline) = (self.identify(&request)?, Deadline::of(&request));
+        let (who, deadline) = (identify(&self.0, &request)?, Deadline::of(&request));
         let message = request.get_ref();
         let order: OrderId = field(&message.order_id, "order_id").map_err(status)?;
         let wait = deadline.wait(wait(message.wait).map_err(status)?);
@@ -84,7 +77,7 @@ impl OrderService for Orders {
     }
 
     async fn get_order(&self, request: Request<GetOrderRequest>) -> Result<Response<Order>, Status> {
-        let who = self.identify(&request)?;
+        let who = identify(&self.0, &request)?;
         let order: OrderId = field(&request.get_ref().order_id, "order_id").map_err(status)?;
         let order = match self.0.service.find_order(&who, order).await.map_err(status)? {
             Found::Remembered(known) => remembered(&known).ok_or_else(|| status(Refusal::OrderUnknown))?,
@@ -98,10 +91,10 @@ impl OrderService for Orders {
         &self,
         request: Request<ListMyOrdersRequest>,
     ) -> Result<Response<ListMyOrdersResponse>, Status> {
-        let who = self.identify(&request)?;
+        let who = identify(&self.0, &request)?;
         let message = request.get_ref();
         let after = optional::<OrderId>(&message.after, "after").map_err(status)?;
-        let count = page_size(message.page_size).map_err(status)?;
+        let count = page_size(message.page_size, PAGE_ITEMS_MAX).map_err(status)?;
         let known = self.0.service.orders_of(&who, after, count);
         let orders: Vec<Order> = known.iter().filter_map(remembered).collect();
         let last = orders.last().filter(|_| orders.len() == count);
@@ -113,7 +106,7 @@ impl OrderService for Orders {
         &self,
         request: Request<WatchOrderRequest>,
     ) -> Result<Response<Self::WatchOrderStream>, Status> {
-        let who = self.identify(&request)?;
+        let who = identify(&self.0, &request)?;
         let message = request.get_ref();
         let order: OrderId = field(&message.order_id, "order_id").map_err(status)?;
         let after = message.last_event_id.parse().ok();

@@ -5,14 +5,17 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use order_model::Line;
+use order_model::{Line, TimeMs};
+use prost_types::Timestamp;
 
 use super::proto;
 use crate::http::Problem;
 use crate::limits::PAGE_ITEMS_MAX;
 use crate::service::PlaceAsk;
+use crate::views::LAST_TIME_MS;
 
-fn bad_field(place: &str, detail: impl Display) -> Problem {
+/// What is wrong with a field.
+pub(super) fn bad_field(place: &str, detail: impl Display) -> Problem {
     let mut problem = Problem::new(StatusCode::BAD_REQUEST, "bad_field", detail.to_string());
     problem.place = Some(place.into());
     problem
@@ -57,10 +60,30 @@ pub(super) fn wait(wait: Option<prost_types::Duration>) -> Result<Option<Duratio
     wait.map(read).transpose()
 }
 
-/// How many items a page is to have.
-pub(super) fn page_size(page_size: u32) -> Result<usize, Problem> {
+/// A span in milliseconds, where one is said.
+pub(super) fn span_ms(span: Option<prost_types::Duration>, place: &str) -> Result<Option<u64>, Problem> {
+    let read = |span: prost_types::Duration| {
+        let span = Duration::try_from(span).ok().and_then(|span| u64::try_from(span.as_millis()).ok());
+        span.ok_or_else(|| bad_field(place, "a span of time is not negative"))
+    };
+    span.map(read).transpose()
+}
+
+/// A time; zero where none is said.
+pub(super) fn time_ms(time: Option<Timestamp>, place: &str) -> Result<TimeMs, Problem> {
+    let read = |time: Timestamp| {
+        let (seconds, nanos) = (u64::try_from(time.seconds).ok()?, u64::try_from(time.nanos).ok()?);
+        let ms = seconds.checked_mul(1_000)?.checked_add(nanos / 1_000_000)?;
+        Some(TimeMs(ms)).filter(|time| nanos < 1_000_000_000 && time.0 <= LAST_TIME_MS)
+    };
+    let Some(time) = time else { return Ok(TimeMs(0)) };
+    read(time).ok_or_else(|| bad_field(place, "a time is after 1970 and before 10000"))
+}
+
+/// How many items a page is to have; as many as is usual where nothing is said.
+pub(super) fn page_size(page_size: u32, usual: usize) -> Result<usize, Problem> {
     match usize::try_from(page_size) {
-        Ok(0) => Ok(PAGE_ITEMS_MAX),
+        Ok(0) => Ok(usual),
         Ok(count) if count <= PAGE_ITEMS_MAX => Ok(count),
         _ => Err(bad_field("page_size", format_args!("a page has at most {PAGE_ITEMS_MAX} items"))),
     }
@@ -89,7 +112,20 @@ mod tests {
         assert!(ask(None).is_err());
         let negative = prost_types::Duration { seconds: -1, nanos: 0 };
         assert!(wait(Some(negative)).is_err() && wait(None).is_ok_and(|wait| wait.is_none()));
-        assert!((page_size(0), page_size(7)) == (Ok(100), Ok(7)) && page_size(101).is_err());
+        assert!((page_size(0, 24), page_size(7, 24)) == (Ok(24), Ok(7)) && page_size(101, 24).is_err());
+    }
+
+    #[test]
+    fn times_and_spans_are_read_or_refused() {
+        let time = |seconds, nanos| time_ms(Some(Timestamp { seconds, nanos }), "at").ok();
+        assert_eq!(time_ms(None, "at"), Ok(TimeMs(0)));
+        assert_eq!(time(1, 500_000_000), Some(TimeMs(1_500)));
+        for (seconds, nanos) in [(-1, 0), (0, -1), (0, 1_000_000_000), (i64::MAX, 0), (253_402_300_800, 0)] {
+            assert_eq!(time(seconds, nanos), None, "{seconds} {nanos}");
+        }
+        let span = |seconds, nanos| span_ms(Some(prost_types::Duration { seconds, nanos }), "hold").ok();
+        assert_eq!((span_ms(None, "hold"), span(2, 7_000_000)), (Ok(None), Some(Some(2_007))));
+        assert_eq!((span(-1, 0), span(i64::MAX, 0)), (None, None));
     }
 
     proptest! {

@@ -17,8 +17,8 @@ use super::json;
 use super::json::{Object, read};
 use super::problem::Problem;
 use super::request::{Asker, Segment, idempotency_key};
-use crate::limits::{ADMIN_BODY_BYTES_MAX, SALE_LISTINGS_MAX};
-use crate::service::{ListingWord, Refusal, RoomWritten, SaleAsk, Written};
+use crate::limits::ADMIN_BODY_BYTES_MAX;
+use crate::service::{ListingWord, RoomWritten, SaleAsk, SaleWritten, Written};
 
 const JSON: &str = "application/json";
 
@@ -29,6 +29,13 @@ pub(super) struct WrittenView {
     #[serde(skip_serializing_if = "Option::is_none")]
     room: Option<WrittenRoom>,
     listings: Vec<WrittenItem>,
+}
+
+impl From<SaleWritten> for WrittenView {
+    fn from(written: SaleWritten) -> Self {
+        let listings = written.listings.into_iter().map(WrittenItem::from).collect();
+        Self { room: written.room.map(WrittenRoom::from), listings }
+    }
 }
 
 /// What was written about a waiting room.
@@ -85,26 +92,9 @@ pub(super) async fn apply_sale(State(gate): State<Arc<Gate>>, request: Request) 
     let headers = request.headers().clone();
     let (body, _) = gate.body(request, ADMIN_BODY_BYTES_MAX, &[JSON]).await?;
     let Object(sale) = read::<Object<SaleBody>>(&body)?;
-    if sale.listings.len() > SALE_LISTINGS_MAX {
-        let detail = format!("the most listings at once are {SALE_LISTINGS_MAX}; send several requests");
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "sale_too_large", detail));
-    }
     let key = idempotency_key(&headers)?;
-    // The room first: nothing is sold past it.
-    let room = match sale.room() {
-        Some(plan) => {
-            let name: RoomName = sale.name.parse().map_err(bad_room)?;
-            Some(gate.service.open_room(&who, &name, &plan, key).await?.into())
-        }
-        None => None,
-    };
     let written = gate.service.apply_sale(&who, SaleAsk::from(sale), key).await?;
-    let listings = written.into_iter().map(WrittenItem::from).collect();
-    Ok(json(StatusCode::ACCEPTED, &WrittenView { room, listings }))
-}
-
-fn bad_room(error: RoomNameError) -> Problem {
-    Refusal::Invalid(error.to_string()).into()
+    Ok(json(StatusCode::ACCEPTED, &WrittenView::from(written)))
 }
 
 /// A sale and what is to be done with its waiting room, as in `friday:close`.

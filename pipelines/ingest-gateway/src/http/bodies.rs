@@ -9,6 +9,7 @@ use waiting_room::RoomPlan;
 use waiting_room::limits::ROOM_PEOPLE_USUAL;
 
 use super::json::{Object, Text, Time};
+use crate::limits::{HOLD_MS_USUAL, RETENTION_MS_USUAL};
 use crate::service::{ListingAsk, PlaceAsk, SaleAsk};
 
 /// An order.
@@ -77,21 +78,21 @@ pub(crate) struct BatchBody {
 #[schema(as = SaleRequest)]
 pub(crate) struct SaleBody {
     /// Its name.
-    pub(crate) name: String,
+    name: String,
     /// What it is sold in, ISO 4217.
     #[schema(value_type = String)]
     currency: Text<Currency>,
     /// Its waiting room; left out: none is opened, and one that is open stays.
     #[schema(value_type = Option<RoomBody>)]
-    pub(crate) room: Option<Object<RoomBody>>,
+    room: Option<Object<RoomBody>>,
     /// At most 1,000.
     #[schema(value_type = Vec<ListingBody>)]
-    pub(crate) listings: Vec<Object<ListingBody>>,
+    listings: Vec<Object<ListingBody>>,
 }
 
 impl SaleBody {
     /// Its waiting room, if it is to have one.
-    pub(crate) fn room(&self) -> Option<RoomPlan> {
+    fn room(&self) -> Option<RoomPlan> {
         self.room.as_ref().map(|Object(room)| RoomPlan {
             window_ms: room.window_ms,
             opens_at: or_zero(room.opens_at),
@@ -166,14 +167,12 @@ pub(crate) struct ListingBody {
     draw: Option<Text<Commitment>>,
 }
 
-/// Ten minutes, as in a sale file.
 fn hold_ms() -> u64 {
-    10 * 60_000
+    HOLD_MS_USUAL
 }
 
-/// Seven days, as in a sale file.
 fn retention_ms() -> u64 {
-    7 * 24 * 3_600_000
+    RETENTION_MS_USUAL
 }
 
 /// A step of a price list.
@@ -197,6 +196,7 @@ fn or_zero(time: Option<Time>) -> TimeMs {
 
 impl From<SaleBody> for SaleAsk {
     fn from(body: SaleBody) -> Self {
+        let room = body.room();
         let SaleBody { name, currency: Text(currency), listings, .. } = body;
         let listing = |Object(listing): Object<ListingBody>| ListingAsk {
             sku: listing.sku.0,
@@ -216,7 +216,8 @@ impl From<SaleBody> for SaleAsk {
                 draw: listing.draw.map(|Text(draw)| draw),
             },
         };
-        Self { currency, listings: listings.into_iter().map(listing).collect() }
+        let listings = listings.into_iter().map(listing).collect();
+        Self { name, room, listings }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use accounts::{Cart, CartError, CartLine, Carts};
+use accounts::{Cart, CartLine, Carts};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -19,7 +19,7 @@ use super::rooms::place_token;
 use super::{json, prefer};
 use crate::identity::Identity;
 use crate::limits::ACCOUNT_BODY_BYTES_MAX;
-use crate::service::{Code, PlaceAsk, PlaceOptions, Refusal};
+use crate::service::{CheckoutAsk, PlaceOptions, Refusal};
 
 const JSON: &str = "application/json";
 
@@ -81,27 +81,9 @@ impl From<Cart> for CartView {
     }
 }
 
-impl From<CartError> for Problem {
-    fn from(error: CartError) -> Self {
-        let (status, name) = match &error {
-            CartError::Line(_) => (StatusCode::UNPROCESSABLE_ENTITY, "line_invalid"),
-            CartError::Empty => (StatusCode::CONFLICT, "cart_empty"),
-            CartError::Changed(_) | CartError::Contended => (StatusCode::CONFLICT, "changed_meanwhile"),
-            CartError::Store(_) | CartError::NoRandom(_) => {
-                tracing::warn!("{error}");
-                let detail = "carts cannot be reached just now; try again";
-                let away = Self::new(StatusCode::SERVICE_UNAVAILABLE, "carts_away", detail);
-                return Self { retry_after_seconds: Some(1), ..away };
-            }
-        };
-        Self::new(status, name, error.to_string())
-    }
-}
-
-fn cart_of<'g>(gate: &'g Gate, headers: &HeaderMap) -> Result<(&'g Carts, Identity), Problem> {
+fn cart_of<'g>(gate: &'g Gate, headers: &HeaderMap) -> Result<(&'g Carts, Identity), Refusal> {
     let who = gate.identify(headers)?;
-    let none = || Problem::new(StatusCode::NOT_FOUND, "no_such_resource", "there are no carts here");
-    Ok((&gate.people.as_ref().ok_or_else(none)?.carts, who))
+    Ok((&gate.people()?.carts, who))
 }
 
 fn shown(cart: Cart) -> Response {
@@ -178,41 +160,14 @@ pub(super) async fn check_out(State(gate): State<Arc<Gate>>, request: Request) -
     let headers = request.headers().clone();
     let (bytes, _) = gate.body(request, ACCOUNT_BODY_BYTES_MAX, &[JSON]).await?;
     let Object(CheckoutBody { currency, partial }) = read::<Object<CheckoutBody>>(&bytes)?;
-    let checkout = carts.take(who.customer).await?;
-    let ask = PlaceAsk {
-        order: Some(checkout.order),
-        customer: None,
-        lines: checkout.lines.iter().map(|line| (*line).into()).collect(),
-        currency: currency.map(|Text(currency)| currency),
-        partial,
-    };
+    let ask = CheckoutAsk { currency: currency.map(|Text(currency)| currency), partial };
     let options = PlaceOptions {
         idempotency_key: None,
         wait: prefer::wait(&headers),
         room_token: place_token(&headers)?,
-        may_be_written: checkout.is_repeated,
+        // The check-out itself knows.
+        may_be_written: false,
     };
-    match gate.service.place(&who, ask, options).await {
-        Ok(placed) => {
-            // Should this fail, the next check-out finds the order placed; the answer is the order's all the same.
-            if let Err(error) = carts.placed(who.customer, checkout.order).await {
-                tracing::warn!("note that order {} is placed: {error}", checkout.order);
-            }
-            Ok(answer(&placed, &headers))
-        }
-        Err(refusal) => {
-            if refusal.is_reuse() {
-                // The log has this check-out, as somebody asked for it before on other terms.
-                carts.placed(who.customer, checkout.order).await?;
-            } else if !checkout.is_repeated && is_certain(&refusal) {
-                carts.give_back(who.customer, checkout.order).await?;
-            }
-            Err(refusal.into())
-        }
-    }
-}
-
-/// Whether what was refused certainly was not written by this attempt. Of those before it this says nothing.
-fn is_certain(refusal: &Refusal) -> bool {
-    !matches!(refusal.code(), Code::Unknown | Code::Unavailable | Code::Internal)
+    let placed = gate.service.check_out(&who, carts, ask, options).await?;
+    Ok(answer(&placed, &headers))
 }

@@ -2,7 +2,7 @@
 //! carries.
 
 use std::any::Any;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use axum::http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
     REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use ipnet::IpNet;
@@ -125,6 +125,22 @@ impl Gate {
             }
         }
         latest
+    }
+
+    /// The same for a request. Tests without connections come from nowhere.
+    pub(crate) fn origin(&self, extensions: &Extensions, headers: &HeaderMap) -> IpAddr {
+        let peer = extensions.get::<Peer>();
+        peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(peer)| self.address(peer.ip(), headers))
+    }
+
+    /// Accounts and carts.
+    pub(crate) fn people(&self) -> Result<&Arc<People>, Refusal> {
+        self.people.as_ref().ok_or(Refusal::NotHere("are no accounts"))
+    }
+
+    /// Pages and products.
+    pub(crate) fn shop(&self) -> Result<&Arc<Shop>, Refusal> {
+        self.shop.as_ref().ok_or(Refusal::NotHere("is no shop"))
     }
 
     /// Reads a body of JSON, or of lines of JSON.

@@ -16,7 +16,6 @@ use super::request::{Segment, page_size, parameter, query};
 use super::stream::StreamEvent;
 use super::{json, stream};
 use crate::board::WallView;
-use crate::service::Refusal;
 use crate::views::ListingView;
 
 /// What is shown to everybody may be kept for a second: a crowd then asks once.
@@ -108,7 +107,7 @@ pub(super) async fn sale(
     State(gate): State<Arc<Gate>>,
     Segment(name): Segment<String>,
 ) -> Result<Response, Problem> {
-    Ok(shared(&gate.service.board().sale(&name).ok_or(Refusal::SaleUnknown)?))
+    Ok(shared(&gate.service.sale(&name)?))
 }
 
 /// Streams the figures of a sale: the newest, whenever they have changed.

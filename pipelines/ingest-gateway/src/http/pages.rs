@@ -24,7 +24,7 @@ use super::products::{Asked, asked};
 use super::request::Segment;
 use crate::board::{Listing, SaleStanding, WallView};
 use crate::limits::{ORDER_UNITS_SHOWN_MAX, PRODUCTS_PER_PAGE, SALES_SHOWN_MAX};
-use crate::shop::{Shop, picture};
+use crate::shop::{choice_name, picture};
 use crate::views::StockView;
 
 /// What may be kept, but has to be asked about before it is shown.
@@ -48,13 +48,6 @@ pub(super) fn routes() -> Router<Arc<Gate>> {
         .route("/images/{name}", get(image))
 }
 
-/// The shop; these routes are there only with one.
-pub(super) fn shop(gate: &Gate) -> Result<&Arc<Shop>, Problem> {
-    gate.shop
-        .as_ref()
-        .ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "no_such_resource", "there is no shop here"))
-}
-
 /// A page. The words after `#` and `?` stay in the browser's address; nothing of a page is kept by anybody in between.
 fn page(status: StatusCode, text: String) -> Response {
     let headers = [
@@ -66,7 +59,7 @@ fn page(status: StatusCode, text: String) -> Response {
 }
 
 fn show(gate: &Gate, render: impl FnOnce(&Storefront) -> Result<String, PageError>) -> Response {
-    let Ok(shop) = shop(gate) else { return StatusCode::NOT_FOUND.into_response() };
+    let Ok(shop) = gate.shop() else { return StatusCode::NOT_FOUND.into_response() };
     match render(&shop.pages) {
         Ok(text) => page(StatusCode::OK, text),
         Err(error) => {
@@ -104,13 +97,9 @@ fn missing(gate: &Gate, what: &str) -> Response {
 }
 
 async fn home(State(gate): State<Arc<Gate>>, uri: Uri) -> Result<Response, Problem> {
-    let shop = shop(&gate)?;
+    let shop = gate.shop()?;
     let asked = asked(&uri)?;
-    let products = shop.products();
-    let found = products.search(&asked.query(PRODUCTS_PER_PAGE)).map_err(|error| {
-        tracing::error!("{error}");
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "search_failed", "the search failed; try again")
-    })?;
+    let found = shop.search(&asked.query(PRODUCTS_PER_PAGE))?;
     let now = gate.service.now();
     let mut cards: Vec<Card> = found.items.iter().map(|item| card(&gate, &item.product, now)).collect();
     if asked.text.is_empty() {
@@ -134,7 +123,7 @@ async fn home(State(gate): State<Arc<Gate>>, uri: Uri) -> Result<Response, Probl
 
 fn filters(asked: &Asked, facets: &[catalogue::FacetCounts]) -> Vec<Filter> {
     let shown = facets.iter().filter_map(|counts| {
-        let name = Asked::parameter_of(&counts.dimension)?;
+        let name = choice_name(&counts.dimension)?;
         let values = counts.values.iter().map(|value| FilterValue {
             name: value.value.clone(),
             products: value.products,
@@ -188,7 +177,7 @@ fn stock(view: StockView) -> Stock {
 }
 
 async fn item(State(gate): State<Arc<Gate>>, Segment(sku): Segment<Sku>) -> Result<Response, Problem> {
-    let products = shop(&gate)?.products();
+    let products = gate.shop()?.products();
     let listing = gate.service.board().listing(&sku);
     let known = product_or_bare(&products, &sku, listing.is_some());
     let Some(product) = known else { return Ok(missing(&gate, "There is no such product.")) };
@@ -264,7 +253,7 @@ async fn image(
     headers: HeaderMap,
     Segment(name): Segment<String>,
 ) -> Result<Response, Problem> {
-    let shop = Arc::clone(shop(&gate)?);
+    let shop = Arc::clone(gate.shop()?);
     let read = tokio::task::spawn_blocking(move || shop.image(&name)).await;
     let none = || Problem::new(StatusCode::NOT_FOUND, "no_such_resource", "there is no such picture");
     let image = read.ok().flatten().ok_or_else(none)?;

@@ -1,13 +1,9 @@
 //! Routes about accounts and log-ins. The refresh token travels in a cookie that no script reads, and that no other site's page
 //! makes a browser send.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use accounts::{
-    ChangePasswordError, EmailAddress, LinkToken, LogInError, Password, RefreshError, RefreshToken,
-    Registration, Session, VerifyError,
-};
+use accounts::{RefreshToken, Session};
 use axum::extract::{Request, State};
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -16,16 +12,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::gate::{Gate, Peer};
+use super::gate::Gate;
 use super::json;
 use super::json::{Object, read};
 use super::problem::Problem;
 use crate::limits::ACCOUNT_BODY_BYTES_MAX;
-use crate::people::People;
-
-mod problems;
-
-use problems::unprocessable;
+use crate::people::PeopleRefusal;
 
 const COOKIE_NAME: &str = "refresh";
 /// Every route that wants the cookie is below it.
@@ -138,38 +130,12 @@ pub(super) struct ProfileView {
     roles: Vec<&'static str>,
 }
 
-pub(super) fn people(gate: &Gate) -> Result<&Arc<People>, Problem> {
-    let none = || Problem::new(StatusCode::NOT_FOUND, "no_such_resource", "there are no accounts here");
-    gate.people.as_ref().ok_or_else(none)
-}
-
 async fn body<T: DeserializeOwned>(gate: &Gate, request: Request) -> Result<T, Problem>
 where
     Object<T>: DeserializeOwned,
 {
     let (bytes, _) = gate.body(request, ACCOUNT_BODY_BYTES_MAX, &[JSON]).await?;
     Ok(read::<Object<T>>(&bytes)?.0)
-}
-
-/// Where a request comes from. Tests without connections come from nowhere.
-fn origin(gate: &Gate, request: &Request) -> IpAddr {
-    let peer = request.extensions().get::<Peer>();
-    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(peer)| gate.address(peer.ip(), request.headers()))
-}
-
-fn address(text: &str) -> Result<EmailAddress, Problem> {
-    EmailAddress::parse(text)
-        .map_err(|error| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "email_invalid", error.to_string()))
-}
-
-fn password(text: &str) -> Result<Password, Problem> {
-    Password::new(text).map_err(|error| {
-        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "password_invalid", error.to_string())
-    })
-}
-
-pub(super) fn account_gone() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "account_gone", "there is no such account any more")
 }
 
 /// The cookie, or one that takes it away.
@@ -214,12 +180,9 @@ fn ended(gate: &Gate, mut response: Response) -> Response {
     (status = "default", description = "Nothing was done.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn register(State(gate): State<Arc<Gate>>, request: Request) -> Result<StatusCode, Problem> {
-    let (people, from) = (people(&gate)?, origin(&gate, &request));
-    let RegistrationBody { email, password: text, locale } = body(&gate, request).await?;
-    password(&text)?;
-    let registration = Registration::new(address(&email)?, &text, &locale);
-    let registration = registration.map_err(|error| unprocessable("password_invalid", error.to_string()))?;
-    people.accounts.register(registration, from).await?;
+    let (people, from) = (gate.people()?, gate.origin(request.extensions(), request.headers()));
+    let RegistrationBody { email, password, locale } = body(&gate, request).await?;
+    people.register(&email, &password, &locale, from).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -229,9 +192,9 @@ pub(super) async fn register(State(gate): State<Arc<Gate>>, request: Request) ->
     (status = "default", description = "Nothing was done.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn resend(State(gate): State<Arc<Gate>>, request: Request) -> Result<StatusCode, Problem> {
-    let (people, from) = (people(&gate)?, origin(&gate, &request));
+    let (people, from) = (gate.people()?, gate.origin(request.extensions(), request.headers()));
     let AddressBody { email } = body(&gate, request).await?;
-    people.accounts.resend(&address(&email)?, from).await?;
+    people.resend(&email, from).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -242,10 +205,9 @@ pub(super) async fn resend(State(gate): State<Arc<Gate>>, request: Request) -> R
     (status = "default", description = "It is not.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn verify(State(gate): State<Arc<Gate>>, request: Request) -> Result<StatusCode, Problem> {
-    let people = people(&gate)?;
-    let VerifyBody { token, password: text } = body(&gate, request).await?;
-    let password = Password::new(&text).map_err(|_| Problem::from(VerifyError::Wrong))?;
-    people.accounts.verify(&LinkToken::new(token), &password).await?;
+    let people = gate.people()?;
+    let VerifyBody { token, password } = body(&gate, request).await?;
+    people.verify(token, &password).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -255,9 +217,9 @@ pub(super) async fn verify(State(gate): State<Arc<Gate>>, request: Request) -> R
     (status = "default", description = "Nothing was done.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn forgot(State(gate): State<Arc<Gate>>, request: Request) -> Result<StatusCode, Problem> {
-    let (people, from) = (people(&gate)?, origin(&gate, &request));
+    let (people, from) = (gate.people()?, gate.origin(request.extensions(), request.headers()));
     let AddressBody { email } = body(&gate, request).await?;
-    people.accounts.forgot_password(&address(&email)?, from).await?;
+    people.forgot_password(&email, from).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -267,9 +229,9 @@ pub(super) async fn forgot(State(gate): State<Arc<Gate>>, request: Request) -> R
     (status = "default", description = "It is not.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn reset(State(gate): State<Arc<Gate>>, request: Request) -> Result<StatusCode, Problem> {
-    let people = people(&gate)?;
-    let ResetBody { token, password: text } = body(&gate, request).await?;
-    people.accounts.reset_password(&LinkToken::new(token), &password(&text)?).await?;
+    let people = gate.people()?;
+    let ResetBody { token, password } = body(&gate, request).await?;
+    people.reset_password(token, &password).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -279,13 +241,9 @@ pub(super) async fn reset(State(gate): State<Arc<Gate>>, request: Request) -> Re
     (status = "default", description = "They are not.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn log_in(State(gate): State<Arc<Gate>>, request: Request) -> Result<Response, Problem> {
-    let (people, from) = (people(&gate)?, origin(&gate, &request));
-    let LogInBody { email, password: text } = body(&gate, request).await?;
-    // An address or a password that nobody can have is as wrong as any other.
-    let wrong = || Problem::from(LogInError::Wrong);
-    let address = EmailAddress::parse(&email).map_err(|_| wrong())?;
-    let password = Password::new(&text).map_err(|_| wrong())?;
-    Ok(session(&gate, &people.accounts.log_in(&address, &password, from).await?))
+    let (people, from) = (gate.people()?, gate.origin(request.extensions(), request.headers()));
+    let LogInBody { email, password } = body(&gate, request).await?;
+    Ok(session(&gate, &people.log_in(&email, &password, from).await?))
 }
 
 /// Gets the next access token by the cookie, and the next cookie. One that was used before ends the log-in.
@@ -293,22 +251,11 @@ pub(super) async fn log_in(State(gate): State<Arc<Gate>>, request: Request) -> R
     (status = 200, description = "They still are logged in.", body = SessionView),
     (status = "default", description = "They are not.", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn refresh(State(gate): State<Arc<Gate>>, headers: HeaderMap) -> Response {
-    let people = match people(&gate) {
-        Ok(people) => people,
-        Err(problem) => return problem.into_response(),
-    };
-    let refreshed = match refresh_token(&headers) {
-        Some(token) => people.accounts.refresh(&token).await,
-        None => Err(RefreshError::NoToken),
-    };
-    match refreshed {
-        Ok(next) => session(&gate, &next),
-        Err(error) => {
-            let is_over = !matches!(error, RefreshError::Trouble(_));
-            let response = Problem::from(error).into_response();
-            if is_over { ended(&gate, response) } else { response }
-        }
+pub(super) async fn refresh(State(gate): State<Arc<Gate>>, headers: HeaderMap) -> Result<Response, Problem> {
+    match gate.people()?.refresh(refresh_token(&headers)).await {
+        Ok(next) => Ok(session(&gate, &next)),
+        Err(over @ PeopleRefusal::LogInEnded(_)) => Ok(ended(&gate, Problem::from(over).into_response())),
+        Err(refusal) => Err(refusal.into()),
     }
 }
 
@@ -318,9 +265,7 @@ pub(super) async fn refresh(State(gate): State<Arc<Gate>>, headers: HeaderMap) -
     (status = "default", description = "They may still be logged in.", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn log_out(State(gate): State<Arc<Gate>>, headers: HeaderMap) -> Result<Response, Problem> {
-    if let Some(token) = refresh_token(&headers) {
-        people(&gate)?.accounts.log_out(&token).await?;
-    }
+    gate.people()?.log_out(refresh_token(&headers)).await?;
     Ok(ended(&gate, StatusCode::NO_CONTENT.into_response()))
 }
 
@@ -331,8 +276,7 @@ pub(super) async fn log_out(State(gate): State<Arc<Gate>>, headers: HeaderMap) -
 ), security(("bearer" = [])))]
 pub(super) async fn me(State(gate): State<Arc<Gate>>, headers: HeaderMap) -> Result<Response, Problem> {
     let who = gate.identify(&headers)?;
-    let profile = people(&gate)?.accounts.profile(who.customer).await?;
-    let profile = profile.ok_or_else(account_gone)?;
+    let profile = gate.people()?.profile(who.customer).await?;
     let view = ProfileView {
         customer: profile.customer.to_string(),
         email: profile.address.expose().to_owned(),
@@ -351,11 +295,10 @@ pub(super) async fn change_password(
     State(gate): State<Arc<Gate>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (people, from) = (people(&gate)?, origin(&gate, &request));
+    let (people, from) = (gate.people()?, gate.origin(request.extensions(), request.headers()));
     let who = gate.identify(request.headers())?;
     let ChangePasswordBody { old, new } = body(&gate, request).await?;
-    let old = Password::new(&old).map_err(|_| Problem::from(ChangePasswordError::Wrong))?;
-    people.accounts.change_password(who.customer, &old, &password(&new)?, from).await?;
+    people.change_password(who.customer, &old, &new, from).await?;
     Ok(ended(&gate, StatusCode::NO_CONTENT.into_response()))
 }
 
@@ -366,14 +309,10 @@ pub(super) async fn change_password(
     (status = "default", description = "It is not, or not all of it.", body = Problem, content_type = "application/problem+json"),
 ), security(("bearer" = [])))]
 pub(super) async fn erase(State(gate): State<Arc<Gate>>, request: Request) -> Result<Response, Problem> {
-    let (people, from) = (people(&gate)?, origin(&gate, &request));
+    let (people, from) = (gate.people()?, gate.origin(request.extensions(), request.headers()));
     let who = gate.identify(request.headers())?;
-    let PasswordBody { password: text } = body(&gate, request).await?;
-    let password = Password::new(&text).map_err(|_| Problem::from(LogInError::Wrong))?;
-    if let Some(profile) = people.accounts.profile(who.customer).await? {
-        people.accounts.log_in(&profile.address, &password, from).await?;
-    }
-    people.accounts.erase(who.customer).await?;
+    let PasswordBody { password } = body(&gate, request).await?;
+    people.erase(who.customer, &password, from).await?;
     Ok(ended(&gate, StatusCode::NO_CONTENT.into_response()))
 }
 

@@ -1,11 +1,13 @@
 //! Problem documents (RFC 9457): every refusal over HTTP is one.
 
+use accounts::CartError;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::people::PeopleRefusal;
 use crate::service::{Code, Refusal};
 
 /// A problem document. `type` is stable.
@@ -93,6 +95,7 @@ impl From<Refusal> for Problem {
             Code::Malformed => StatusCode::BAD_REQUEST,
             Code::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
             Code::Conflict => StatusCode::CONFLICT,
+            Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Code::TooMany => StatusCode::TOO_MANY_REQUESTS,
             Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Code::Unknown => StatusCode::GATEWAY_TIMEOUT,
@@ -108,6 +111,18 @@ impl From<Refusal> for Problem {
             problem.read_at = read_at.map(|at| format!("{}-{}", at.partition, at.sequence).into());
         }
         problem
+    }
+}
+
+impl From<PeopleRefusal> for Problem {
+    fn from(refusal: PeopleRefusal) -> Self {
+        Refusal::from(refusal).into()
+    }
+}
+
+impl From<CartError> for Problem {
+    fn from(error: CartError) -> Self {
+        PeopleRefusal::from(error).into()
     }
 }
 

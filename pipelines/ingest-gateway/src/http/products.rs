@@ -13,11 +13,10 @@ use utoipa::ToSchema;
 
 use super::gate::Gate;
 use super::json;
-use super::pages::shop;
 use super::problem::Problem;
 use super::request::{Segment, parameter, query};
 use crate::limits::{PAGE_ITEMS_MAX, PRODUCTS_PER_PAGE, QUERY_BYTES_MAX};
-use crate::shop::picture;
+use crate::shop::{choice_name, picture};
 use crate::views::ListingView;
 
 const COUNTED: HeaderValue = HeaderValue::from_static("public, max-age=60");
@@ -61,16 +60,6 @@ pub(super) fn asked(uri: &Uri) -> Result<Asked, Problem> {
 }
 
 impl Asked {
-    /// The parameter that chooses by a dimension, if one does.
-    pub(super) fn parameter_of(dimension: &Dimension) -> Option<&'static str> {
-        match dimension {
-            Dimension::Category => Some("category"),
-            Dimension::Brand => Some("brand"),
-            Dimension::Tag => Some("tag"),
-            Dimension::Attribute(_) => None,
-        }
-    }
-
     pub(super) fn query(&self, page_size: usize) -> Query {
         let facet = |(name, value): &(&str, String)| {
             let dimension = match *name {
@@ -205,8 +194,7 @@ fn view(gate: &Gate, product: &Product) -> ProductView {
 }
 
 fn choices(facets: &[FacetCounts]) -> Vec<ChoiceView> {
-    let choices =
-        facets.iter().filter_map(|counts| Some((Asked::parameter_of(&counts.dimension)?, &counts.values)));
+    let choices = facets.iter().filter_map(|counts| Some((choice_name(&counts.dimension)?, &counts.values)));
     choices
         .flat_map(|(parameter, values)| {
             values.iter().map(move |value| ChoiceView {
@@ -234,10 +222,7 @@ fn choices(facets: &[FacetCounts]) -> Vec<ChoiceView> {
     ))]
 pub(super) async fn list(State(gate): State<Arc<Gate>>, uri: Uri) -> Result<Response, Problem> {
     let asked = asked(&uri)?;
-    let found = shop(&gate)?.products().search(&asked.query(PRODUCTS_PER_PAGE)).map_err(|error| {
-        tracing::error!("{error}");
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "search_failed", "the search failed; try again")
-    })?;
+    let found = gate.shop()?.search(&asked.query(PRODUCTS_PER_PAGE))?;
     let products = ProductsView {
         total: found.total,
         page: found.page,
@@ -278,14 +263,9 @@ pub(super) async fn together(
     State(gate): State<Arc<Gate>>,
     Segment(sku): Segment<Sku>,
 ) -> Result<Response, Problem> {
-    let products = shop(&gate)?.products();
-    // Only what there is is counted: whoever makes names up costs nothing.
-    let skus = match &gate.together {
-        Some(together) if products.get(&sku).is_some() => together.of(sku).await,
-        _ => Arc::from([]),
-    };
-    let titles = skus.iter().filter_map(|sku| Some((sku, products.get(sku)?.product.title.clone())));
-    let products = titles.map(|(sku, title)| CompanionView { sku: sku.to_string(), title }).collect();
+    let companions = gate.shop()?.bought_together(gate.together.as_deref(), sku).await;
+    let view = |(sku, title): (Sku, String)| CompanionView { sku: sku.to_string(), title };
+    let products = companions.into_iter().map(view).collect();
     let mut response = json(StatusCode::OK, &TogetherView { products });
     response.headers_mut().insert(CACHE_CONTROL, COUNTED);
     Ok(response)
@@ -304,10 +284,7 @@ pub(super) async fn one(
     headers: HeaderMap,
     Segment(sku): Segment<Sku>,
 ) -> Result<Response, Problem> {
-    let products = shop(&gate)?.products();
-    let none = || Problem::new(StatusCode::NOT_FOUND, "product_unknown", "the catalogue has no such product");
-    let product = &products.get(&sku).ok_or_else(none)?.product;
-    let view = view(&gate, product);
+    let view = view(&gate, &gate.shop()?.product(&sku)?);
     // Stock is part of it, so its tag is that of what is shown.
     let shown = serde_json::to_vec(&view).unwrap_or_default();
     let etag = format!("\"{}\"", blake3::hash(&shown).to_hex().split_at(16).0);

@@ -9,18 +9,15 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use order_model::Sku;
 use serde::Deserialize;
-use sink_push::ContactsError;
-use sink_push::contacts::{Interest, Subscriber};
+use sink_push::contacts::Interest;
 use utoipa::ToSchema;
 
 use super::gate::Gate;
 use super::json::{Object, Text, read};
-use super::people::{account_gone, people};
 use super::problem::Problem;
 use super::request::{parameter, query};
-use crate::identity::Identity;
 use crate::limits::ACCOUNT_BODY_BYTES_MAX;
-use crate::service::Refusal;
+use crate::service::{Reachable, Refusal};
 
 const JSON: &str = "application/json";
 
@@ -68,23 +65,9 @@ pub(super) struct SubscriptionBody {
     event: Text<SubscriptionEvent>,
 }
 
-fn away(error: &ContactsError) -> Problem {
-    tracing::warn!("{error}");
-    let detail = "what people are told cannot be changed just now; ask again";
-    Problem {
-        retry_after_seconds: Some(1),
-        ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, "accounts_away", detail)
-    }
-}
-
 /// Who asks: somebody who can be reached, and does not ask too often.
-fn reachable(gate: &Gate, headers: &HeaderMap) -> Result<Identity, Problem> {
-    let who = gate.identify(headers)?;
-    if !who.verified {
-        return Err(Refusal::NotVerified.into());
-    }
-    gate.service.pacing().customer(who.customer)?;
-    Ok(who)
+fn reachable(gate: &Gate, headers: &HeaderMap) -> Result<Reachable, Refusal> {
+    gate.service.reachable(&gate.identify(headers)?)
 }
 
 /// Notes that the bearer wants to be told, by every way that reaches them and that they have not muted. Whoever asks again
@@ -98,18 +81,11 @@ pub(super) async fn subscribe(
     request: Request,
 ) -> Result<StatusCode, Problem> {
     let who = reachable(&gate, request.headers())?;
-    let accounts = &people(&gate)?.accounts;
+    let people = gate.people()?;
     let (bytes, _) = gate.body(request, ACCOUNT_BODY_BYTES_MAX, &[JSON]).await?;
     let SubscriptionBody { sku: Text(sku), event: Text(event) } = read::<Object<SubscriptionBody>>(&bytes)?.0;
-    let is_product = gate.shop.as_ref().is_some_and(|shop| shop.products().get(&sku).is_some());
-    if !is_product && gate.service.board().listing(&sku).is_none() {
-        return Err(Refusal::ListingUnknown.into());
-    }
-    let subscriber = Subscriber { customer: who.customer, since: gate.service.now() };
-    match accounts.subscribe(&event.interest(sku), subscriber).await? {
-        true => Ok(StatusCode::NO_CONTENT),
-        false => Err(account_gone()),
-    }
+    gate.service.subscribe(who, people, gate.shop.as_deref(), &event.interest(sku)).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// A parameter that cannot be left out.
@@ -140,10 +116,9 @@ pub(super) async fn unsubscribe(
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
     let who = reachable(&gate, &headers)?;
-    let contacts = &people(&gate)?.contacts;
+    let people = gate.people()?;
     let query = query(&uri, &["sku", "event"])?;
     let (sku, event) = (needed::<Sku>(&query, "sku")?, needed::<SubscriptionEvent>(&query, "event")?);
-    let ended = contacts.unsubscribe(&event.interest(sku), who.customer).await;
-    ended.map_err(|error| away(&error))?;
+    gate.service.unsubscribe(who, people, &event.interest(sku)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

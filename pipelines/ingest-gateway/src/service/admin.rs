@@ -2,21 +2,24 @@
 
 use std::fmt::Debug;
 
-use order_model::{
-    Command, CommandId, Currency, ListingChange, ListingCommand, ListingSettings, Seed, Settle, Sku,
-};
+use order_model::{Command, CommandId, ListingChange, ListingCommand, ListingSettings, Seed, Settle, Sku};
+use waiting_room::{RoomName, RoomNameError, RoomPlan};
 
 use super::Service;
 use super::place::is_key;
 use super::refusal::{Refusal, written};
+use super::rooms::RoomWritten;
 use crate::identity::Identity;
+use crate::limits::SALE_LISTINGS_MAX;
 
 /// A sale as it is asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SaleAsk {
-    /// What it is sold in.
-    pub currency: Currency,
-    /// Its listings.
+    /// Its name.
+    pub name: String,
+    /// Its waiting room; without one none is opened, and one that is open stays.
+    pub room: Option<RoomPlan>,
+    /// Its listings, which say the name as well.
     pub listings: Vec<ListingAsk>,
 }
 
@@ -46,6 +49,15 @@ pub enum ListingWord {
     Reveal(Seed),
 }
 
+/// What was written about a sale.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SaleWritten {
+    /// About its waiting room, if it is to have one.
+    pub room: Option<RoomWritten>,
+    /// About its listings, in their order.
+    pub listings: Vec<Written>,
+}
+
 /// What was written about a listing.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Written {
@@ -58,16 +70,37 @@ pub struct Written {
 }
 
 impl Service {
-    /// Opens the listings of a sale, or changes them to what is asked for.
+    /// Opens the listings of a sale, or changes them to what is asked for; its waiting room first, so that nothing is sold
+    /// past it.
     pub async fn apply_sale(
         &self,
         who: &Identity,
         ask: SaleAsk,
         key: Option<&str>,
-    ) -> Result<Vec<Written>, Refusal> {
+    ) -> Result<SaleWritten, Refusal> {
         check(who, key)?;
+        if ask.listings.len() > SALE_LISTINGS_MAX {
+            return Err(Refusal::SaleTooLarge);
+        }
+        let room = match &ask.room {
+            Some(plan) => {
+                let name: RoomName =
+                    ask.name.parse().map_err(|error: RoomNameError| Refusal::Invalid(error.to_string()))?;
+                Some(self.open_room(who, &name, plan, key).await?)
+            }
+            None => None,
+        };
+        Ok(SaleWritten { room, listings: self.apply_listings(who, ask.listings, key).await? })
+    }
+
+    async fn apply_listings(
+        &self,
+        who: &Identity,
+        listings: Vec<ListingAsk>,
+        key: Option<&str>,
+    ) -> Result<Vec<Written>, Refusal> {
         let (mut plan, mut commands) = (Vec::new(), Vec::new());
-        for listing in ask.listings {
+        for listing in listings {
             let ListingAsk { sku, stock, settings } = listing;
             let current = self.board().listing(&sku);
             let (action, change) = match current {

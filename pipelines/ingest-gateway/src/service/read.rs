@@ -11,7 +11,7 @@ use super::archive::Undecided;
 use super::place::Placed;
 use super::recent::{About, Written};
 use super::refusal::Refusal;
-use crate::board::{EventId, Listing, ListingNews, OrderNews, Remembered, WallNews};
+use crate::board::{EventId, Listing, ListingNews, OrderNews, Remembered, WallNews, WallView};
 use crate::identity::Identity;
 use crate::limits::ORDER_EXPECTED_MAX;
 
@@ -113,7 +113,12 @@ impl Service {
         self.board().follow_listing(sku).ok_or(Refusal::ListingUnknown)
     }
 
-    /// The figures of a sale.
+    /// The figures of a sale as they are.
+    pub fn sale(&self, sale: &str) -> Result<WallView, Refusal> {
+        self.board().sale(sale).ok_or(Refusal::SaleUnknown)
+    }
+
+    /// The figures of a sale, whenever they change.
     pub fn sale_events(&self, sale: &str) -> Result<watch::Receiver<Arc<WallNews>>, Refusal> {
         self.board().follow_sale(sale).ok_or(Refusal::SaleUnknown)
     }

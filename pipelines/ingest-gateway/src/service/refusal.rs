@@ -6,7 +6,8 @@ use waiting_room::{Refusal as RoomRefusal, TokenError};
 use crate::board::ReadAt;
 use crate::door::Outcome;
 use crate::identity::BadToken;
-use crate::limits::{IDEMPOTENCY_KEY_BYTES_MAX, RETRY_AFTER_SECONDS};
+use crate::limits::{IDEMPOTENCY_KEY_BYTES_MAX, RETRY_AFTER_SECONDS, SALE_LISTINGS_MAX};
+use crate::people::PeopleRefusal;
 
 /// Why something was not done.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -106,6 +107,21 @@ pub enum Refusal {
     /// Too many look at the same order.
     #[error("the order has as many readers as it may have")]
     TooManyReaders,
+    /// No such product.
+    #[error("the catalogue has no such product")]
+    ProductUnknown,
+    /// The full-text index failed.
+    #[error("the search failed; try again")]
+    SearchFailed,
+    /// This gateway does without what it is about.
+    #[error("there {0} here")]
+    NotHere(&'static str),
+    /// It is about an account or a cart.
+    #[error(transparent)]
+    People(#[from] PeopleRefusal),
+    /// Too many listings at once.
+    #[error("the most listings at once are {SALE_LISTINGS_MAX}; send several requests")]
+    SaleTooLarge,
     /// What was asked for makes no sense.
     #[error("{0}")]
     Invalid(String),
@@ -126,6 +142,8 @@ pub enum Code {
     Unprocessable,
     /// As things stand, it cannot be had.
     Conflict,
+    /// Too much at once.
+    TooLarge,
     /// Too often.
     TooMany,
     /// Not now.
@@ -168,6 +186,11 @@ impl Refusal {
             Self::ListingUnknown => "no_such_listing",
             Self::SaleUnknown => "no_such_sale",
             Self::TooManyReaders => "too_many_readers",
+            Self::ProductUnknown => "product_unknown",
+            Self::SearchFailed => "search_failed",
+            Self::NotHere(_) => "no_such_resource",
+            Self::People(refusal) => refusal.name(),
+            Self::SaleTooLarge => "sale_too_large",
             Self::Invalid(_) => "invalid",
         }
     }
@@ -206,11 +229,15 @@ impl Refusal {
             | Self::RoomsBehind
             | Self::ArchiveAway => Code::Unavailable,
             Self::OutcomeUnknown => Code::Unknown,
-            Self::Unwritable => Code::Internal,
+            Self::Unwritable | Self::SearchFailed => Code::Internal,
+            Self::People(refusal) => refusal.code(),
+            Self::SaleTooLarge => Code::TooLarge,
             Self::OrderUnknown
             | Self::ListingUnknown
             | Self::SaleUnknown
             | Self::RoomUnknown
+            | Self::ProductUnknown
+            | Self::NotHere(_)
             | Self::NotInRoom => Code::NotFound,
         }
     }
@@ -220,6 +247,7 @@ impl Refusal {
         match self {
             Self::TooOften { retry_after_seconds } => Some(*retry_after_seconds),
             Self::RoomRefused { retry_after_seconds, .. } => *retry_after_seconds,
+            Self::People(refusal) => refusal.retry_after_seconds(),
             Self::Overloaded
             | Self::LogAway
             | Self::OutcomeUnknown

@@ -26,6 +26,19 @@ use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use crate::grpc::{channel, of, place, problem};
 use crate::shop::{PATIENCE, Shop, Wishes};
 
+/// Our services, by name.
+const SERVICES: [&str; 9] = [
+    "doorbuster.admin.v1.AdminService",
+    "doorbuster.catalogue.v1.CatalogueService",
+    "doorbuster.orders.v1.ListingService",
+    "doorbuster.orders.v1.OrderService",
+    "doorbuster.people.v1.AccountService",
+    "doorbuster.people.v1.CartService",
+    "doorbuster.people.v1.SessionService",
+    "doorbuster.people.v1.SubscriptionService",
+    "doorbuster.rooms.v1.RoomService",
+];
+
 /// Posts bytes as a call; says the HTTP status, the content type and the gRPC status.
 async fn raw_call(shop: &Shop, path: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, String, String) {
     let client = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
@@ -114,7 +127,7 @@ async fn health_follows_readiness_and_streams_end_with_the_process() {
     let mut shop = Shop::open(wishes).await;
     shop.list(&[("A", 5)], &json!({})).await;
     let mut health = HealthClient::new(channel(&shop).await);
-    for service in ["", "doorbuster.orders.v1.OrderService", "doorbuster.orders.v1.ListingService"] {
+    for service in SERVICES.into_iter().chain([""]) {
         let ask = HealthCheckRequest { service: service.to_owned() };
         let status = health.check(ask).await.unwrap().into_inner().status();
         assert_eq!(status, ServingStatus::Serving, "{service}");
@@ -153,15 +166,8 @@ async fn reflection_says_what_there_is() {
     let MessageResponse::ListServicesResponse(services) = next().await else { panic!("services") };
     let mut names: Vec<_> = services.service.into_iter().map(|service| service.name).collect();
     names.sort();
-    assert_eq!(
-        names,
-        [
-            "doorbuster.orders.v1.ListingService",
-            "doorbuster.orders.v1.OrderService",
-            "grpc.health.v1.Health",
-            "grpc.reflection.v1.ServerReflection"
-        ]
-    );
+    let others = ["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"];
+    assert_eq!(names, SERVICES.into_iter().chain(others).collect::<Vec<_>>());
     let MessageResponse::FileDescriptorResponse(file) = next().await else { panic!("a file") };
     let file = prost_types::FileDescriptorProto::decode(file.file_descriptor_proto[0].as_slice()).unwrap();
     assert_eq!(file.name(), "doorbuster/orders/v1/orders.proto");
@@ -173,8 +179,8 @@ async fn reflection_says_what_there_is() {
 #[test]
 fn every_field_is_documented() {
     let set = prost_types::FileDescriptorSet::decode(proto::DESCRIPTION).unwrap();
-    let ours: Vec<_> = set.file.iter().filter(|file| file.package() == "doorbuster.orders.v1").collect();
-    assert_eq!(ours.len(), 2);
+    let ours: Vec<_> = set.file.iter().filter(|file| file.package().starts_with("doorbuster.")).collect();
+    assert_eq!(ours.len(), SERVICES.len(), "each service has a file");
     for file in ours {
         let info = file.source_code_info.as_ref().unwrap();
         let mut count = 0;
@@ -191,7 +197,7 @@ fn every_field_is_documented() {
                 );
             }
         }
-        assert!(count > 30, "{}: {count}", file.name());
+        assert!(count > 10, "{}: {count}", file.name());
     }
 }
 

@@ -5,6 +5,8 @@ mod calls;
 mod connections;
 mod faults;
 mod grpc;
+mod grpc_people;
+mod grpc_shop;
 mod input;
 mod orders;
 mod pages;

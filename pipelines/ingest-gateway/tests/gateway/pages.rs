@@ -85,7 +85,7 @@ fn humantime(ms: u64) -> String {
 }
 
 /// Knows what goes with A, and fails at all else.
-struct Counted;
+pub(crate) struct Counted;
 
 impl Companions for Counted {
     fn of(&self, sku: Sku, most: usize) -> Counting<'_> {

@@ -16,19 +16,19 @@ use tables::{Local, Tables};
 
 use crate::shop::{Answer, Shop, Wishes, order};
 
-const ANNA: &str = "anna@example.org";
-const PASSWORD: &str = "correct horse";
+pub(crate) const ANNA: &str = "anna@example.org";
+pub(crate) const PASSWORD: &str = "correct horse";
 
 /// A shop whose people have accounts, and the letters they get.
-struct Town {
-    shop: Shop,
+pub(crate) struct Town {
+    pub(crate) shop: Shop,
     letters: LetterBox,
-    people: Arc<People>,
+    pub(crate) people: Arc<People>,
     local: Option<Local>,
 }
 
 impl Town {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         Self::open_as(false, Wishes::default()).await
     }
 
@@ -66,7 +66,7 @@ impl Town {
     }
 
     /// The token of the newest letter.
-    async fn link(&self) -> String {
+    pub(crate) async fn link(&self) -> String {
         self.people.accounts.letters_sent().await;
         let newest = self.letters.letters().pop().unwrap();
         let token: LinkToken = match newest.letter.kind {
@@ -90,14 +90,14 @@ impl Town {
     }
 
     /// Somebody who may order; their access token.
-    async fn member(&self) -> String {
+    pub(crate) async fn member(&self) -> String {
         self.register().await;
         let verified = self.verify(&self.link().await, PASSWORD).await;
         assert_eq!(verified.status, 204, "{verified:?}");
         token(&self.log_in(PASSWORD).await)
     }
 
-    async fn close(self) {
+    pub(crate) async fn close(self) {
         assert!(self.shop.close().await);
     }
 }
