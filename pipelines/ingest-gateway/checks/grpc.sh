@@ -42,6 +42,9 @@ well; says ORDER_STATE_ACCEPTED
 call -d "$order" "$address" $service/PlaceOrder
 wrong; says Unauthenticated; says not_identified
 call "${mine[@]}" -d "${order/PLENTY/NONE}" "$address" $service/PlaceOrder
+wrong; says AlreadyExists; says order_id_reused
+other="${order/0000aa/0000bb}"
+call "${mine[@]}" -d "${other/PLENTY/NONE}" "$address" $service/PlaceOrder
 wrong; says FailedPrecondition; says stock_short
 call "${mine[@]}" -d '{"order": {"lines": [{"sku": "PLENTY", "quantity": 0}]}}' "$address" $service/PlaceOrder
 wrong; says InvalidArgument; says quantity_not_positive

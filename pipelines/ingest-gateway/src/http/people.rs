@@ -295,8 +295,8 @@ pub(super) async fn change_password(
     State(gate): State<Arc<Gate>>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (people, from) = (gate.people()?, gate.origin(request.extensions(), request.headers()));
     let who = gate.identify(request.headers())?;
+    let (people, from) = (gate.people()?, gate.origin(request.extensions(), request.headers()));
     let ChangePasswordBody { old, new } = body(&gate, request).await?;
     people.change_password(who.customer, &old, &new, from).await?;
     Ok(ended(&gate, StatusCode::NO_CONTENT.into_response()))
@@ -309,8 +309,8 @@ pub(super) async fn change_password(
     (status = "default", description = "It is not, or not all of it.", body = Problem, content_type = "application/problem+json"),
 ), security(("bearer" = [])))]
 pub(super) async fn erase(State(gate): State<Arc<Gate>>, request: Request) -> Result<Response, Problem> {
-    let (people, from) = (gate.people()?, gate.origin(request.extensions(), request.headers()));
     let who = gate.identify(request.headers())?;
+    let (people, from) = (gate.people()?, gate.origin(request.extensions(), request.headers()));
     let PasswordBody { password } = body(&gate, request).await?;
     people.erase(who.customer, &password, from).await?;
     Ok(ended(&gate, StatusCode::NO_CONTENT.into_response()))
