@@ -5,6 +5,9 @@ use pipeline_cli::cli::Cli;
 use pipeline_cli::{ExitCode, notes};
 use tracing_subscriber::EnvFilter;
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> std::process::ExitCode {
     let cli = Cli::parse();
     end_on_bugs();
