@@ -35,6 +35,7 @@ pub use openapi::openapi;
 pub use problem::Problem;
 
 use crate::grpc;
+use crate::limits::HEADERS_USUAL;
 use gate::{Gate, guard};
 
 /// All routes. Pages of other origins may call them from `origins`.
@@ -113,8 +114,13 @@ fn cors(origins: &[HeaderValue]) -> CorsLayer {
 
 /// A body of JSON.
 fn json(status: StatusCode, value: &impl Serialize) -> Response {
-    let body = serde_json::to_vec(value).unwrap_or_default();
-    (status, [(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
+    let mut response = Response::new(serde_json::to_vec(value).unwrap_or_default().into());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    // Room for what every answer carries besides.
+    headers.reserve(HEADERS_USUAL);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }
 
 /// The process lives.

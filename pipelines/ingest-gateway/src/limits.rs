@@ -11,6 +11,9 @@ pub struct DoorLimits {
     pub commands_max: usize,
     /// Most commands of one append.
     pub batch_commands_max: usize,
+    /// Least time between two appends, in milliseconds: who comes after a pause is not kept waiting, who comes with others
+    /// goes with them.
+    pub append_every_ms: u64,
     /// Longest wait for an acknowledgement, in milliseconds; then the outcome is unknown.
     pub answer_ms_max: u64,
     /// How long the oldest command may go unacknowledged before no further ones are taken, in milliseconds.
@@ -24,6 +27,7 @@ impl Default for DoorLimits {
         Self {
             commands_max: 50_000,
             batch_commands_max: 5_000,
+            append_every_ms: 3,
             answer_ms_max: 5_000,
             stall_ms_max: 2_000,
             full_ms_max: 500,
@@ -196,6 +200,8 @@ pub const RETENTION_MS_USUAL: u64 = 7 * 24 * 3_600_000;
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// Longest wait a client may prefer, in seconds.
 pub const WAIT_SECONDS_MAX: u64 = 30;
+/// Headers of an answer that room is made for at once.
+pub(crate) const HEADERS_USUAL: usize = 10;
 /// Most headers of a request.
 pub const HEADERS_MAX: usize = 64;
 /// Most bytes of a request's head.

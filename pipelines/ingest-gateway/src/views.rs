@@ -208,8 +208,8 @@ pub struct OrderView {
 
 impl OrderView {
     fn accepted(order_id: String, partition: u32, offset: Option<u64>) -> Self {
-        let itself = format!("/v1/orders/{order_id}");
-        let links = OrderLinks { events: format!("{itself}/events"), itself };
+        let itself = ["/v1/orders/", &order_id].concat();
+        let links = OrderLinks { events: [&itself, "/events"].concat(), itself };
         Self {
             order_id,
             state: "accepted",

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::Response;
 use order_model::Sku;
 use serde::Serialize;
@@ -88,9 +89,9 @@ impl From<Written> for WrittenItem {
         (status = "default", description = "Not all are known to be written.", body = Problem, content_type = "application/problem+json"),
     ), security(("bearer" = [])))]
 pub(super) async fn apply_sale(State(gate): State<Arc<Gate>>, request: Request) -> Result<Response, Problem> {
-    let who = gate.identify(request.headers())?;
-    let headers = request.headers().clone();
-    let (body, _) = gate.body(request, ADMIN_BODY_BYTES_MAX, &[JSON]).await?;
+    let (Parts { headers, .. }, body) = request.into_parts();
+    let who = gate.identify(&headers)?;
+    let (body, _) = gate.body(&headers, body, ADMIN_BODY_BYTES_MAX, &[JSON]).await?;
     let Object(sale) = read::<Object<SaleBody>>(&body)?;
     let key = idempotency_key(&headers)?;
     let written = gate.service.apply_sale(&who, SaleAsk::from(sale), key).await?;
@@ -166,17 +167,17 @@ pub(super) async fn tell_listing(
     Segment(SkuAndWord { sku, word }): Segment<SkuAndWord>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let headers = request.headers().clone();
+    let (Parts { headers, .. }, body) = request.into_parts();
     let word = match word.as_str() {
         "pause" => ListingWord::Pause,
         "resume" => ListingWord::Resume,
         "close" => ListingWord::Close,
         "restock" => {
-            let (body, _) = gate.body(request, ADMIN_BODY_BYTES_MAX, &[JSON]).await?;
+            let (body, _) = gate.body(&headers, body, ADMIN_BODY_BYTES_MAX, &[JSON]).await?;
             ListingWord::Restock(read::<Object<RestockBody>>(&body)?.0.units)
         }
         "reveal" => {
-            let (body, _) = gate.body(request, ADMIN_BODY_BYTES_MAX, &[JSON]).await?;
+            let (body, _) = gate.body(&headers, body, ADMIN_BODY_BYTES_MAX, &[JSON]).await?;
             ListingWord::Reveal(read::<Object<RevealBody>>(&body)?.0.seed.0)
         }
         other => {

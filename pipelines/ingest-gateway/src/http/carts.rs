@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use accounts::{Cart, CartLine, Carts};
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use order_model::{Currency, Sku};
@@ -122,8 +123,9 @@ pub(super) async fn put_line(
     Segment(sku): Segment<Sku>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let (carts, who) = cart_of(&gate, request.headers())?;
-    let (bytes, _) = gate.body(request, ACCOUNT_BODY_BYTES_MAX, &[JSON]).await?;
+    let (Parts { headers, .. }, body) = request.into_parts();
+    let (carts, who) = cart_of(&gate, &headers)?;
+    let (bytes, _) = gate.body(&headers, body, ACCOUNT_BODY_BYTES_MAX, &[JSON]).await?;
     let Object(QuantityBody { quantity }) = read::<Object<QuantityBody>>(&bytes)?;
     Ok(shown(carts.put_line(who.customer, CartLine { sku, quantity }).await?))
 }
@@ -156,9 +158,9 @@ pub(super) async fn remove_line(
         (status = "default", description = "It is not known to be in the log.", body = Problem, content_type = "application/problem+json"),
     ), security(("bearer" = [])))]
 pub(super) async fn check_out(State(gate): State<Arc<Gate>>, request: Request) -> Result<Response, Problem> {
-    let (carts, who) = cart_of(&gate, request.headers())?;
-    let headers = request.headers().clone();
-    let (bytes, _) = gate.body(request, ACCOUNT_BODY_BYTES_MAX, &[JSON]).await?;
+    let (Parts { headers, .. }, body) = request.into_parts();
+    let (carts, who) = cart_of(&gate, &headers)?;
+    let (bytes, _) = gate.body(&headers, body, ACCOUNT_BODY_BYTES_MAX, &[JSON]).await?;
     let Object(CheckoutBody { currency, partial }) = read::<Object<CheckoutBody>>(&bytes)?;
     let ask = CheckoutAsk { currency: currency.map(|Text(currency)| currency), partial };
     let options = PlaceOptions {

@@ -146,17 +146,17 @@ impl Gate {
     /// Reads a body of JSON, or of lines of JSON.
     pub(crate) async fn body(
         &self,
-        request: Request,
+        headers: &HeaderMap,
+        body: Body,
         bytes_max: usize,
         kinds: &[&str],
     ) -> Result<(Bytes, usize), Problem> {
-        let (head, body) = request.into_parts();
-        let encoding = head.headers.get(CONTENT_ENCODING);
+        let encoding = headers.get(CONTENT_ENCODING);
         if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
             let detail = "send the body as it is: no Content-Encoding is taken";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "body_encoded", detail));
         }
-        let kind = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
         let Some(kind) = kinds.iter().position(|known| kind.eq_ignore_ascii_case(known)) else {
             let detail = format!("send the body as {}", kinds.join(" or "));
@@ -166,8 +166,7 @@ impl Gate {
             let detail = format!("the body has more than {bytes_max} bytes");
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
         };
-        let length =
-            head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         if length.is_some_and(|length| length > bytes_max) {
             return Err(too_large());
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use order_model::OrderId;
@@ -69,9 +70,9 @@ pub(super) enum BatchItem {
         (status = "default", description = "It is not known to be in the log.", body = Problem, content_type = "application/problem+json"),
     ), security(("bearer" = [])))]
 pub(super) async fn place(State(gate): State<Arc<Gate>>, request: Request) -> Result<Response, Problem> {
-    let who = gate.identify(request.headers())?;
-    let headers = request.headers().clone();
-    let (body, _) = gate.body(request, ORDER_BODY_BYTES_MAX, &[JSON]).await?;
+    let (Parts { headers, .. }, body) = request.into_parts();
+    let who = gate.identify(&headers)?;
+    let (body, _) = gate.body(&headers, body, ORDER_BODY_BYTES_MAX, &[JSON]).await?;
     let Object(order) = read::<Object<OrderBody>>(&body)?;
     let options = PlaceOptions {
         idempotency_key: idempotency_key(&headers)?,
@@ -111,9 +112,9 @@ pub(super) fn answer(placed: &Placed, request: &HeaderMap) -> Response {
         (status = "default", description = "None was written.", body = Problem, content_type = "application/problem+json"),
     ), security(("bearer" = [])))]
 pub(super) async fn place_all(State(gate): State<Arc<Gate>>, request: Request) -> Result<Response, Problem> {
-    let who = gate.identify(request.headers())?;
-    let headers = request.headers().clone();
-    let (body, kind) = gate.body(request, BATCH_BODY_BYTES_MAX, &[JSON, LINES_OF_JSON]).await?;
+    let (Parts { headers, .. }, body) = request.into_parts();
+    let who = gate.identify(&headers)?;
+    let (body, kind) = gate.body(&headers, body, BATCH_BODY_BYTES_MAX, &[JSON, LINES_OF_JSON]).await?;
     let is_lines = kind == 1;
     let asks = if is_lines { read_lines(&body) } else { read_batch(&body)? };
     if asks.len() > BATCH_ORDERS_MAX {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::Response;
 use payment_worker::limits::CALLBACK_BYTES_MAX;
 use payment_worker::{SIGNATURE_HEADER, read_callback};
@@ -41,9 +42,9 @@ pub(super) async fn callback(State(gate): State<Arc<Gate>>, request: Request) ->
         let detail = "no callbacks are taken here: the gateway knows no secret to check them with";
         return Err(Problem::new(StatusCode::NOT_FOUND, "no_such_resource", detail));
     }
-    let header = request.headers().get(SIGNATURE_HEADER).cloned();
-    let header = header.as_ref().and_then(|value| value.to_str().ok());
-    let (bytes, _) = gate.body(request, CALLBACK_BYTES_MAX, &[JSON]).await?;
+    let (Parts { headers, .. }, body) = request.into_parts();
+    let header = headers.get(SIGNATURE_HEADER).and_then(|value| value.to_str().ok());
+    let (bytes, _) = gate.body(&headers, body, CALLBACK_BYTES_MAX, &[JSON]).await?;
     let callback = read_callback(&gate.callback_secrets, header, &bytes, gate.service.now());
     let callback = callback.map_err(|error| {
         tracing::warn!(%error, "a callback was turned away");

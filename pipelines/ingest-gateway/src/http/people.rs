@@ -6,6 +6,7 @@ use std::sync::Arc;
 use accounts::{RefreshToken, Session};
 use axum::extract::{Request, State};
 use axum::http::header::{COOKIE, SET_COOKIE};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
@@ -134,7 +135,8 @@ async fn body<T: DeserializeOwned>(gate: &Gate, request: Request) -> Result<T, P
 where
     Object<T>: DeserializeOwned,
 {
-    let (bytes, _) = gate.body(request, ACCOUNT_BODY_BYTES_MAX, &[JSON]).await?;
+    let (Parts { headers, .. }, body) = request.into_parts();
+    let (bytes, _) = gate.body(&headers, body, ACCOUNT_BODY_BYTES_MAX, &[JSON]).await?;
     Ok(read::<Object<T>>(&bytes)?.0)
 }
 

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use order_model::Sku;
 use serde::Deserialize;
@@ -80,9 +81,10 @@ pub(super) async fn subscribe(
     State(gate): State<Arc<Gate>>,
     request: Request,
 ) -> Result<StatusCode, Problem> {
-    let who = reachable(&gate, request.headers())?;
+    let (Parts { headers, .. }, body) = request.into_parts();
+    let who = reachable(&gate, &headers)?;
     let people = gate.people()?;
-    let (bytes, _) = gate.body(request, ACCOUNT_BODY_BYTES_MAX, &[JSON]).await?;
+    let (bytes, _) = gate.body(&headers, body, ACCOUNT_BODY_BYTES_MAX, &[JSON]).await?;
     let SubscriptionBody { sku: Text(sku), event: Text(event) } = read::<Object<SubscriptionBody>>(&bytes)?.0;
     gate.service.subscribe(who, people, gate.shop.as_deref(), &event.interest(sku)).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -229,7 +229,7 @@ impl Service {
     pub(super) async fn write_once(&self, draft: Draft) -> Result<(u32, u64), Refusal> {
         let Draft { place, name, about, .. } = draft;
         loop {
-            let (is_same, mut outcome) = match self.recent.enter(name, about) {
+            let (is_same, outcome) = match self.recent.enter(name, about) {
                 Entered::First(first) => {
                     let outcome = self.door().submit(Command::Place(place)).await;
                     first.settle(outcome);
@@ -237,14 +237,10 @@ impl Service {
                 }
                 Entered::Before { is_same, outcome } => (is_same, outcome),
             };
-            let settled = match outcome.wait_for(Option::is_some).await {
-                Ok(outcome) => *outcome,
-                Err(_) => None,
-            };
-            match settled {
-                Some(outcome) if is_same => return written(outcome),
-                Some(Outcome::Accepted { .. }) => return Err(reused()),
-                Some(Outcome::Unknown) => return Err(Refusal::OutcomeUnknown),
+            match outcome.await {
+                Ok(outcome) if is_same => return written(outcome),
+                Ok(Outcome::Accepted { .. }) => return Err(reused()),
+                Ok(Outcome::Unknown) => return Err(Refusal::OutcomeUnknown),
                 // Whoever wrote it has gone, or did not get it in: now it is ours to write.
                 _ => {}
             }
