@@ -7,9 +7,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::Request;
 use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::Watcher;
+use hyper_util::server::graceful::{GracefulConnection, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -39,8 +39,8 @@ pub(super) struct Connections {
     gate: Arc<Gate>,
     proxy_protocol: bool,
     certificate: Option<Arc<Certificate>>,
-    http1: auto::Builder<TokioExecutor>,
-    http2: auto::Builder<TokioExecutor>,
+    http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
 }
 
 impl Connections {
@@ -51,21 +51,19 @@ impl Connections {
         certificate: Option<Arc<Certificate>>,
     ) -> Self {
         let head = Duration::from_millis(gate.limits.head_ms_max);
-        let mut builder = auto::Builder::new(TokioExecutor::new());
-        builder
-            .http1()
+        let mut http1 = http1::Builder::new();
+        http1
             .timer(TokioTimer::new())
             .header_read_timeout(head)
             .max_headers(HEADERS_MAX)
             .max_buf_size(HEAD_BYTES_MAX);
-        builder
-            .http2()
+        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        http2
             .timer(TokioTimer::new())
             .max_concurrent_streams(HTTP2_STREAMS_MAX)
             .max_header_list_size(u32::try_from(HEAD_BYTES_MAX).unwrap_or(u32::MAX))
             .keep_alive_interval(head)
             .keep_alive_timeout(head);
-        let (http1, http2) = (builder.clone().http1_only(), builder.http2_only());
         Self { router, gate, proxy_protocol, certificate, http1, http2 }
     }
 
@@ -128,15 +126,28 @@ impl Connections {
             let answer = router.clone().oneshot(request);
             async move { answer.await.map(|response| delivery.note(response)) }
         });
-        let builder = if is_http2 { &self.http2 } else { &self.http1 };
-        let io = TokioIo::new(Box::pin(stream));
-        let connection = builder.serve_connection(io, TowerToHyperService::new(service)).into_owned();
+        let (io, service) = (TokioIo::new(Box::pin(stream)), TowerToHyperService::new(service));
+        if is_http2 {
+            self.watch(watcher, self.http2.serve_connection(io, service), origin, &exchange).await;
+        } else {
+            self.watch(watcher, self.http1.serve_connection(io, service), origin, &exchange).await;
+        }
+    }
+
+    /// Lets a connection run to its end, or until there is no use in it.
+    async fn watch<C: GracefulConnection<Error = hyper::Error>>(
+        &self,
+        watcher: Watcher,
+        connection: C,
+        origin: SocketAddr,
+        exchange: &Exchange,
+    ) {
         tokio::select! {
             biased;
             ended = watcher.watch(connection) => if let Err(error) = ended {
                 tracing::debug!(%origin, %error, "a connection ended");
             },
-            why = self.given_up(&exchange) => tracing::debug!(%origin, why, "a connection is ended"),
+            why = self.given_up(exchange) => tracing::debug!(%origin, why, "a connection is ended"),
         }
     }
 

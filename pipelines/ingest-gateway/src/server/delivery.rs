@@ -3,7 +3,6 @@
 //! Over HTTP/2 the reader says how much it takes. Of who takes nothing, no write stands still: answers wait in memory, even
 //! after their bodies have ended. So each frame counts from when the transport has it until it lets go of it.
 
-use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
@@ -27,7 +26,8 @@ pub(super) struct Exchange {
 #[derive(Default)]
 struct Answers {
     latest: u64,
-    in_hand: HashMap<u64, Waiting>,
+    /// By number. A connection has few: over HTTP/1 one.
+    in_hand: Vec<(u64, Waiting)>,
 }
 
 /// The frames of one answer that wait for the reader.
@@ -43,8 +43,9 @@ impl Exchange {
         self.asked.notify_one();
         let number = self.with(|answers| {
             answers.latest += 1;
-            answers.in_hand.insert(answers.latest, Waiting { frames: 0, since: Instant::now() });
-            answers.latest
+            let number = answers.latest;
+            answers.in_hand.push((number, Waiting { frames: 0, since: Instant::now() }));
+            number
         });
         Delivery(Arc::new(Answer { exchange: Arc::clone(self), number, held: OnceLock::new() }))
     }
@@ -62,7 +63,7 @@ impl Exchange {
     /// Whether the reader has taken nothing of some answer for so long.
     pub(super) fn stands_still(&self, limit: Duration) -> bool {
         let is_late = |waiting: &Waiting| waiting.frames > 0 && waiting.since.elapsed() > limit;
-        self.with(|answers| answers.in_hand.values().any(is_late))
+        self.with(|answers| answers.in_hand.iter().any(|(_, waiting)| is_late(waiting)))
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Answers) -> T) -> T {
@@ -92,13 +93,16 @@ impl Delivery {
 
     fn change(&self, change: impl FnOnce(&mut Waiting)) {
         let Answer { exchange, number, .. } = &*self.0;
-        exchange.with(|answers| answers.in_hand.get_mut(number).map(change));
+        exchange.with(|answers| {
+            let found = answers.in_hand.iter_mut().find(|(known, _)| known == number);
+            found.map(|(_, waiting)| change(waiting))
+        });
     }
 }
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        self.exchange.with(|answers| answers.in_hand.remove(&self.number));
+        self.exchange.with(|answers| answers.in_hand.retain(|(number, _)| *number != self.number));
     }
 }
 
