@@ -32,7 +32,7 @@ pub struct RequestOptions {
 
 impl Default for RequestOptions {
     fn default() -> Self {
-        Self { pairs: 5, orders: 60_000, connections: 64, batch: 100 }
+        Self { pairs: 5, orders: 60_000, connections: 256, batch: 100 }
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use order_codec::MAC_HEADER;
 use order_log::{Acknowledged, AppendBatch, AppendError, Headers, LogAppender, LogError, Ticket};
 use order_model::{Command, partition_of};
+use smallvec::SmallVec;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{DoorParts, Outcome, Outcomes, Shared, Submission};
@@ -17,7 +18,7 @@ use crate::limits::{APPENDER_RETRY, DOOR_POLL, DoorLimits};
 struct Waiter {
     reply: oneshot::Sender<Outcomes>,
     /// The partition of each command; `None` for one that could not be written.
-    partitions: Vec<Option<u32>>,
+    partitions: SmallVec<[Option<u32>; 1]>,
 }
 
 /// A batch in the hands of the appender.
@@ -40,6 +41,8 @@ pub(super) struct DoorThread {
     partitions: u32,
     shared: Arc<Shared>,
     appender: Option<Box<dyn LogAppender>>,
+    /// When the latest batch was gathered.
+    gathered: Instant,
     /// When to try again to make an appender.
     next_appender: Instant,
     under_way: VecDeque<UnderWay>,
@@ -55,6 +58,7 @@ impl DoorThread {
             partitions,
             shared,
             appender: None,
+            gathered: Instant::now(),
             next_appender: Instant::now(),
             under_way: VecDeque::new(),
             unsent: None,
@@ -81,17 +85,20 @@ impl DoorThread {
     /// Takes what is there into one batch; waits only while nothing else is to be done. False: nothing will come any more.
     fn gather(&mut self, queue: &mut mpsc::Receiver<Submission>) -> bool {
         let first = if self.under_way.is_empty() {
-            match queue.blocking_recv() {
-                Some(first) => first,
-                None => return false,
-            }
+            let Some(first) = queue.blocking_recv() else { return false };
+            std::thread::sleep(self.too_early());
+            first
         } else {
+            if !self.too_early().is_zero() {
+                return true;
+            }
             match queue.try_recv() {
                 Ok(first) => first,
                 Err(mpsc::error::TryRecvError::Empty) => return true,
                 Err(mpsc::error::TryRecvError::Disconnected) => return false,
             }
         };
+        self.gathered = Instant::now();
         let mut batch = AppendBatch::new(Arc::clone(&self.parts.orders));
         batch.want_offsets = true;
         let mut waiters = vec![self.write(first, &mut batch)];
@@ -107,6 +114,11 @@ impl DoorThread {
             self.unsent = Some(unsent);
         }
         true
+    }
+
+    /// How long until the next batch may be gathered: each costs the log a sync, however little is in it.
+    fn too_early(&self) -> Duration {
+        Duration::from_millis(self.limits.append_every_ms).saturating_sub(self.gathered.elapsed())
     }
 
     fn write(&self, submission: Submission, batch: &mut AppendBatch) -> Waiter {

@@ -1,7 +1,9 @@
 //! Placing, asking again, withdrawing, looking: every status and header.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
+use ingest_gateway::limits::DoorLimits;
 use order_model::{Command, OrderId, TimeMs};
 use reqwest::Method;
 use serde_json::json;
@@ -309,5 +311,25 @@ async fn pages_of_my_orders_hold_each_once() {
     shop.get("/v1/me/orders?cont=3", Some(&key)).await.problem(400, "bad_query");
     shop.get("/v1/me/orders?after=x", Some(&key)).await.problem(400, "bad_query");
     shop.get("/v1/orders/not-an-id", Some(&key)).await.problem(400, "bad_path");
+    assert!(shop.close().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_at_once_go_to_the_log_together() {
+    let every_ms = 50;
+    let door = DoorLimits { append_every_ms: every_ms, ..DoorLimits::default() };
+    let shop = Shop::open(Wishes { door, ..Wishes::default() }).await;
+    shop.list(&[("A", 1_000)], &json!({})).await;
+    let (begun, before) = (Instant::now(), shop.service.door().status().batches);
+    let key = shop.key(7, "producer");
+    let place = async || {
+        for _ in 0..5 {
+            assert_eq!(shop.post("/v1/orders", &key, &[], &order("A", 1)).await.status, 202);
+        }
+    };
+    futures_util::future::join_all((0..20).map(|_| place())).await;
+    let batches = shop.service.door().status().batches - before;
+    let most = begun.elapsed().as_millis() / u128::from(every_ms) + 1;
+    assert!(u128::from(batches) <= most, "{batches} appends for 100 orders, at most {most}");
     assert!(shop.close().await);
 }
