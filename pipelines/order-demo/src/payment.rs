@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use order_traffic::is_order;
 use payment_worker::{
     PaymentError, PaymentHandle, PaymentLimits, PaymentOptions, PaymentParts, PaymentWorker, Sandbox,
     SandboxFaults, SandboxOptions,
@@ -63,6 +64,8 @@ pub(crate) fn start(
     let sandbox = Sandbox::new(SandboxOptions {
         seed,
         faults: FAULTS,
+        // People who buy among the shoppers find that it works.
+        befalls: Arc::new(move |order| is_order(seed, order)),
         secret: "demo".to_owned(),
         clock: Arc::clone(&parts.clock),
     });

@@ -1,5 +1,6 @@
 //! Chance from a seed, and ids from a counter.
 
+use order_model::OrderId;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -32,6 +33,12 @@ impl IdKind {
 pub fn id(kind: IdKind, seed: u64, counter: u64) -> u128 {
     let high = (kind.number() << 56) | (scramble(seed) >> 8);
     (u128::from(high) << 64) | u128::from(scramble(counter))
+}
+
+/// Whether traffic of this seed placed an order.
+pub fn is_order(seed: u64, order: OrderId) -> bool {
+    // The counter is in the lower half.
+    (id(IdKind::Order, seed, 0) ^ u128::from_be_bytes(order.0)) >> 64 == 0
 }
 
 /// Maps numbers to numbers one to one, without a visible pattern (the finaliser of SplitMix64).
@@ -100,6 +107,15 @@ mod tests {
                     assert!(seen.insert(id(kind, seed, counter)), "{kind:?} {seed} {counter}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn orders_are_known_by_their_seed() {
+        let order = |kind, seed, counter| OrderId::from(id(kind, seed, counter));
+        assert!((0..100).all(|counter| is_order(7, order(IdKind::Order, 7, counter))));
+        for other in [order(IdKind::Order, 8, 0), order(IdKind::Customer, 7, 0), OrderId::default()] {
+            assert!(!is_order(7, other), "{other}");
         }
     }
 

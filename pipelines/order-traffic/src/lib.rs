@@ -24,7 +24,7 @@ mod payment;
 mod sale;
 mod traffic;
 
-pub use dice::{Dice, IdKind, id};
+pub use dice::{Dice, IdKind, id, is_order};
 pub use hostile::{WorkloadItem, random_workload};
 pub use operator::{Scheduled, opening_commands, operator_schedule};
 pub use payment::reaction;

@@ -2,6 +2,8 @@
 //! point of its payment, in any order, with every kind of provider. In the end money taken is what was sold and what was
 //! given back, nothing stays set aside, and nothing is left in hand.
 
+use std::sync::Arc;
+
 use order_core::{Effects, Ledger, Shape};
 use order_model::{
     Cancel, Command, CommandId, Currency, CustomerId, Decision, Event, Line, Lines, ListingChange,
@@ -79,8 +81,9 @@ fn sku() -> Sku {
 
 impl World {
     fn new(faults: SandboxFaults, reads_late: bool) -> Self {
-        let clock = std::sync::Arc::new(|| TimeMs(1));
-        let options = SandboxOptions { seed: 7, faults, secret: String::new(), clock };
+        let clock = Arc::new(|| TimeMs(1));
+        let options =
+            SandboxOptions { seed: 7, faults, befalls: Arc::new(|_| true), secret: String::new(), clock };
         let limits = PaymentLimits {
             retry_ms_min: 1,
             retry_ms_max: 1,

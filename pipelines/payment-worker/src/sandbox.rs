@@ -4,6 +4,8 @@
 //! Promised: the same seed, calls and times give the same behaviour, in whatever order the calls of different orders
 //! come; its book is right whatever it answers. It is deterministic by (order, kind of call, how manieth), not by time.
 
+mod options;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,52 +13,12 @@ use std::time::Duration;
 use order_model::{MinorUnits, OrderId, TimeMs};
 use smallvec::SmallVec;
 
+pub use options::{SandboxFaults, SandboxOptions};
+
 use crate::callback::sign;
 use crate::classify::{Refusal, classify};
 use crate::provider::{Answer, Charge, Fault, Payment, PaymentState, Provider, Verdict};
 use crate::shape::write_payment;
-
-/// How a sandbox misbehaves, each in so many of a thousand.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct SandboxFaults {
-    /// Orders whose payment is declined.
-    pub declined: u64,
-    /// Orders whose payment is decided only when it is asked after for the third time.
-    pub pending: u64,
-    /// Calls that happen, and whose answer is lost.
-    pub lost: u64,
-    /// Calls turned away before anything happens: too many at once, or a server error.
-    pub turned_away: u64,
-    /// Calls that take the longest delay.
-    pub slow: u64,
-    /// Authorisations of which the key is forgotten at once, so that a repeat would be a second payment.
-    pub forgotten: u64,
-    /// Orders of which another amount is set aside than was asked for.
-    pub other_amount: u64,
-    /// Orders of which less is taken than was set aside.
-    pub short: u64,
-    /// Callbacks sent twice.
-    pub repeated: u64,
-    /// Callbacks never sent.
-    pub unsent: u64,
-    /// Callbacks sent after the one that follows.
-    pub reordered: u64,
-    /// How long a call takes, in milliseconds, at the least and when slow.
-    pub delay_ms: (u64, u64),
-}
-
-/// What a sandbox is made from.
-#[derive(Clone)]
-pub struct SandboxOptions {
-    /// Decides every fault.
-    pub seed: u64,
-    /// How many there are.
-    pub faults: SandboxFaults,
-    /// Signs callbacks.
-    pub secret: String,
-    /// Stamps payments.
-    pub clock: Arc<dyn Fn() -> TimeMs + Send + Sync>,
-}
 
 /// A callback as the sandbox sends it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -168,6 +130,7 @@ impl Sandbox {
         Self::new(SandboxOptions {
             seed: 0,
             faults: SandboxFaults::default(),
+            befalls: Arc::new(|_| true),
             secret: "honest".to_owned(),
             clock,
         })
@@ -315,6 +278,9 @@ impl Inner {
     fn rolls(&self, order: OrderId, kind: &str, count: u64, fault: &str, per_mille: u64) -> bool {
         if per_mille == 0 || per_mille >= 1_000 {
             return per_mille > 0;
+        }
+        if !(self.options.befalls)(order) {
+            return false;
         }
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.options.seed.to_le_bytes()).update(&order.0).update(&count.to_le_bytes());
@@ -494,5 +460,29 @@ impl Provider for Sandbox {
 
     async fn look_up(&self, order: OrderId) -> Answer<Vec<Payment>> {
         answer(self.look_up_now(order)).await.map_err(|(fault, _)| fault)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_befall_only_whom_they_may() {
+        let sandbox = Sandbox::new(SandboxOptions {
+            seed: 7,
+            faults: SandboxFaults { declined: 900, ..SandboxFaults::default() },
+            befalls: Arc::new(|order| order < OrderId::from(50)),
+            secret: String::new(),
+            clock: Arc::new(|| TimeMs(1)),
+        });
+        let is_declined = |order: u128| {
+            let (sku, currency) = ("a".parse().unwrap(), "EUR".parse().unwrap());
+            let charge = Charge { order: order.into(), customer: 1.into(), sku, amount: 100, currency };
+            let (_, done) = sandbox.authorise_now(&charge);
+            matches!(done, Some(Err(_)))
+        };
+        let declined: Vec<u128> = (0..100).filter(|order| is_declined(*order)).collect();
+        assert!(declined.len() > 30 && declined.iter().all(|order| *order < 50), "{declined:?}");
     }
 }

@@ -346,5 +346,6 @@ pub(crate) fn limits() -> PaymentLimits {
 }
 
 pub(crate) fn sandbox(seed: u64, faults: SandboxFaults) -> Sandbox {
-    Sandbox::new(SandboxOptions { seed, faults, secret: SECRET.to_owned(), clock: Arc::new(now) })
+    let (befalls, secret) = (Arc::new(|_| true), SECRET.to_owned());
+    Sandbox::new(SandboxOptions { seed, faults, befalls, secret, clock: Arc::new(now) })
 }

@@ -148,7 +148,8 @@ fn sandbox(declined: u64) -> Result<Sandbox> {
     let seed = u64::from(u32::from_be_bytes([a, b, c, d]));
     let faults = SandboxFaults { declined, ..SANDBOX_FAULTS };
     let secret = "sandbox".to_owned();
-    Ok(Sandbox::new(SandboxOptions { seed, faults, secret, clock: Arc::new(times::now) }))
+    let befalls = Arc::new(|_| true);
+    Ok(Sandbox::new(SandboxOptions { seed, faults, befalls, secret, clock: Arc::new(times::now) }))
 }
 
 /// Serves callbacks, if an address is configured, until the worker has ended.
