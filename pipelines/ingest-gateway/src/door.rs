@@ -1,5 +1,5 @@
 //! The door: the one way to `orders`. Commands come in over a bounded queue, one thread appends what is there in one
-//! batch, and answers each when the log has acknowledged it.
+//! batch, more at a time the more there is, and answers each when the log has acknowledged it.
 //!
 //! Promised: [`Outcome::Accepted`] means that the log has the command; [`Outcome::Full`] and [`Outcome::Away`] mean that it
 //! has not and never will by this call; everything else is [`Outcome::Unknown`]. A log that comes back is used again

@@ -35,7 +35,7 @@ pub use openapi::openapi;
 pub use problem::Problem;
 
 use crate::grpc;
-use crate::limits::HEADERS_USUAL;
+use crate::limits::ANSWER_HEADERS_USUAL;
 use gate::{Gate, guard};
 
 /// All routes. Pages of other origins may call them from `origins`.
@@ -118,7 +118,7 @@ fn json(status: StatusCode, value: &impl Serialize) -> Response {
     *response.status_mut() = status;
     let headers = response.headers_mut();
     // Room for what every answer carries besides.
-    headers.reserve(HEADERS_USUAL);
+    headers.reserve(ANSWER_HEADERS_USUAL);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }

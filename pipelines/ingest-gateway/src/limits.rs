@@ -11,9 +11,11 @@ pub struct DoorLimits {
     pub commands_max: usize,
     /// Most commands of one append.
     pub batch_commands_max: usize,
-    /// Least time between two appends, in milliseconds: who comes after a pause is not kept waiting, who comes with others
-    /// goes with them.
-    pub append_every_ms: u64,
+    /// Time between two appends for each command in hand, in microseconds: each append costs the log a sync or a request,
+    /// however little is in it. Few hardly wait for each other, many go together.
+    pub append_pause_us_each: u64,
+    /// Longest time between two appends while there is something to append, in milliseconds.
+    pub append_pause_ms_max: u64,
     /// Longest wait for an acknowledgement, in milliseconds; then the outcome is unknown.
     pub answer_ms_max: u64,
     /// How long the oldest command may go unacknowledged before no further ones are taken, in milliseconds.
@@ -27,7 +29,8 @@ impl Default for DoorLimits {
         Self {
             commands_max: 50_000,
             batch_commands_max: 5_000,
-            append_every_ms: 3,
+            append_pause_us_each: 12,
+            append_pause_ms_max: 3,
             answer_ms_max: 5_000,
             stall_ms_max: 2_000,
             full_ms_max: 500,
@@ -200,8 +203,6 @@ pub const RETENTION_MS_USUAL: u64 = 7 * 24 * 3_600_000;
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// Longest wait a client may prefer, in seconds.
 pub const WAIT_SECONDS_MAX: u64 = 30;
-/// Headers of an answer that room is made for at once.
-pub(crate) const HEADERS_USUAL: usize = 10;
 /// Most headers of a request.
 pub const HEADERS_MAX: usize = 64;
 /// Most bytes of a request's head.
@@ -218,6 +219,8 @@ pub const TOKEN_BYTES_MAX: usize = 4_096;
 pub const PROXY_HEAD_BYTES_MAX: usize = 536;
 /// Most streams of one HTTP/2 connection.
 pub const HTTP2_STREAMS_MAX: u32 = 128;
+/// Headers of an answer that room is made for at once.
+pub(crate) const ANSWER_HEADERS_USUAL: usize = 10;
 /// Seconds a client that was turned away is asked to wait.
 pub const RETRY_AFTER_SECONDS: u64 = 1;
 /// Milliseconds after which a stream that ended is to be opened again.
@@ -230,7 +233,9 @@ pub const ROOM_EVENTS_EVERY: Duration = Duration::from_millis(500);
 pub(crate) const HEALTH_EVERY: Duration = Duration::from_millis(250);
 /// What is left of a call's deadline for its answer, when a decision is waited for.
 pub(crate) const GRPC_ANSWER_MARGIN: Duration = Duration::from_millis(50);
-/// Longest wait of the door for acknowledgements before it looks for new commands.
+/// Shorter pauses between two appends are none: the system does not sleep so little.
+pub(crate) const APPEND_PAUSE_MIN: Duration = Duration::from_micros(100);
+/// Longest wait of the door for acknowledgements before it looks whether it is time for new commands.
 pub(crate) const DOOR_POLL: Duration = Duration::from_millis(1);
 /// Time between two attempts to make an appender.
 pub(crate) const APPENDER_RETRY: Duration = Duration::from_millis(500);

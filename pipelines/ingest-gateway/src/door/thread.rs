@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{DoorParts, Outcome, Outcomes, Shared, Submission};
-use crate::limits::{APPENDER_RETRY, DOOR_POLL, DoorLimits};
+use crate::limits::{APPEND_PAUSE_MIN, APPENDER_RETRY, DOOR_POLL, DoorLimits};
 
 /// A submission whose commands are in a batch, as far as they could be written.
 struct Waiter {
@@ -41,8 +41,8 @@ pub(super) struct DoorThread {
     partitions: u32,
     shared: Arc<Shared>,
     appender: Option<Box<dyn LogAppender>>,
-    /// When the latest batch was gathered.
-    gathered: Instant,
+    /// When the latest batch was appended.
+    appended: Instant,
     /// When to try again to make an appender.
     next_appender: Instant,
     under_way: VecDeque<UnderWay>,
@@ -58,7 +58,7 @@ impl DoorThread {
             partitions,
             shared,
             appender: None,
-            gathered: Instant::now(),
+            appended: Instant::now(),
             next_appender: Instant::now(),
             under_way: VecDeque::new(),
             unsent: None,
@@ -82,14 +82,15 @@ impl DoorThread {
         self.under_way.iter().any(|batch| !batch.waiters.is_empty())
     }
 
-    /// Takes what is there into one batch; waits only while nothing else is to be done. False: nothing will come any more.
+    /// Takes what is there into one batch, unless it is too early for that. Waits only while nothing is under way. False:
+    /// nothing will come any more.
     fn gather(&mut self, queue: &mut mpsc::Receiver<Submission>) -> bool {
         let first = if self.under_way.is_empty() {
             let Some(first) = queue.blocking_recv() else { return false };
-            std::thread::sleep(self.too_early());
+            std::thread::sleep(self.pause_left());
             first
         } else {
-            if !self.too_early().is_zero() {
+            if !self.pause_left().is_zero() {
                 return true;
             }
             match queue.try_recv() {
@@ -98,7 +99,6 @@ impl DoorThread {
                 Err(mpsc::error::TryRecvError::Disconnected) => return false,
             }
         };
-        self.gathered = Instant::now();
         let mut batch = AppendBatch::new(Arc::clone(&self.parts.orders));
         batch.want_offsets = true;
         let mut waiters = vec![self.write(first, &mut batch)];
@@ -116,9 +116,17 @@ impl DoorThread {
         true
     }
 
-    /// How long until the next batch may be gathered: each costs the log a sync, however little is in it.
-    fn too_early(&self) -> Duration {
-        Duration::from_millis(self.limits.append_every_ms).saturating_sub(self.gathered.elapsed())
+    /// How long to wait for company before the next batch: the longer, the more there are in hand.
+    fn pause_left(&self) -> Duration {
+        let in_hand = self.shared.in_hand.load(Ordering::Relaxed);
+        if in_hand >= self.limits.batch_commands_max {
+            return Duration::ZERO;
+        }
+        let each = Duration::from_micros(self.limits.append_pause_us_each);
+        let pause = each.saturating_mul(u32::try_from(in_hand).unwrap_or(u32::MAX));
+        let pause = pause.min(Duration::from_millis(self.limits.append_pause_ms_max));
+        let left = pause.saturating_sub(self.appended.elapsed());
+        if left < APPEND_PAUSE_MIN { Duration::ZERO } else { left }
     }
 
     fn write(&self, submission: Submission, batch: &mut AppendBatch) -> Waiter {
@@ -153,6 +161,7 @@ impl DoorThread {
         match appender.append(batch) {
             Ok(ticket) => {
                 self.shared.batches.fetch_add(1, Ordering::Relaxed);
+                self.appended = Instant::now();
                 self.under_way.push_back(UnderWay { ticket, since: Instant::now(), waiters });
             }
             Err(AppendError::Full(batch)) => {

@@ -33,7 +33,7 @@ pub(super) struct About {
 
 struct Entry {
     about: About,
-    /// Which of all entries there ever were: another may have come under the name of one that was forgotten.
+    /// Which of all entries there ever were.
     number: u64,
     progress: Progress,
 }
@@ -63,46 +63,58 @@ impl Progress {
 struct Entries {
     latest: u64,
     by_name: HashMap<Name, Entry>,
-    /// The names of orders that are named by a key.
-    keys: HashMap<OrderId, Name>,
-    by_age: VecDeque<Name>,
+    /// The keys of orders that are named by one.
+    keyed: HashMap<OrderId, u128>,
+    /// Numbers and names, oldest first; some are gone.
+    by_age: VecDeque<(u64, Name)>,
 }
 
 impl Entries {
     /// The entry of this name, or of the order under whatever name.
     fn find(&mut self, name: Name, order: OrderId) -> Option<&mut Entry> {
-        let by_id = Name::Order(order);
-        let name = if self.by_name.contains_key(&name) {
-            name
-        } else if name != by_id && self.by_name.contains_key(&by_id) {
-            by_id
-        } else {
-            *self.keys.get(&order)?
-        };
+        let known = [name, Name::Order(order)].into_iter().find(|name| self.by_name.contains_key(name));
+        let name = known.or_else(|| self.keyed.get(&order).map(|key| Name::Key(*key)))?;
         self.by_name.get_mut(&name)
     }
 
-    fn add(&mut self, name: Name, about: About) -> u64 {
+    fn add(&mut self, name: Name, about: About) {
         self.latest += 1;
         let entry = Entry { about, number: self.latest, progress: Progress::Writing(Vec::new()) };
-        if matches!(name, Name::Key(_)) {
-            self.keys.insert(about.order, name);
+        if let Name::Key(key) = name {
+            self.keyed.insert(about.order, key);
         }
         self.by_name.insert(name, entry);
-        self.by_age.push_back(name);
-        self.latest
+        self.by_age.push_back((self.latest, name));
     }
 
     fn remove(&mut self, name: Name) -> Option<Entry> {
         let entry = self.by_name.remove(&name)?;
-        if matches!(name, Name::Key(_)) {
-            self.keys.remove(&entry.about.order);
+        if let Name::Key(_) = name {
+            self.keyed.remove(&entry.about.order);
         }
         Some(entry)
     }
+
+    /// Looks at the oldest, at more than are added, and forgets them but for those that are being written.
+    fn forget(&mut self, orders_max: usize) {
+        for _ in 0..2 {
+            if self.by_age.len() <= orders_max.max(1) {
+                return;
+            }
+            let Some((number, name)) = self.by_age.pop_front() else { return };
+            let Some(entry) = self.by_name.get(&name).filter(|entry| entry.number == number) else {
+                continue;
+            };
+            match entry.progress {
+                Progress::Writing(_) => self.by_age.push_back((number, name)),
+                Progress::Written { .. } => drop(self.remove(name)),
+            }
+        }
+    }
 }
 
-/// Bounded: the oldest are forgotten, and their retries are written again, which the ledger takes for what they are.
+/// Bounded: beyond those being written, the oldest are forgotten. Their retries are written again, which the ledger takes
+/// for what they are.
 pub(super) struct Recent {
     entries: Mutex<Entries>,
     orders_max: usize,
@@ -116,7 +128,7 @@ pub(super) enum Entered {
     Before {
         /// Whether it says the same.
         is_same: bool,
-        /// What became of it; nobody says so if whoever writes it has gone, or it was forgotten.
+        /// What became of it; nobody says so if whoever writes it has gone.
         outcome: oneshot::Receiver<Outcome>,
     },
 }
@@ -133,7 +145,6 @@ pub(super) struct Written {
 pub(super) struct First {
     recent: Arc<Recent>,
     name: Name,
-    number: u64,
     is_settled: bool,
 }
 
@@ -152,7 +163,13 @@ impl Recent {
             let is_same = entry.about.print == about.print;
             let (sender, outcome) = oneshot::channel();
             match &mut entry.progress {
-                Progress::Writing(waiting) => waiting.push(sender),
+                Progress::Writing(waiting) => {
+                    // Those who have gone do not pile up.
+                    if waiting.len() == waiting.capacity() {
+                        waiting.retain(|sender| !sender.is_closed());
+                    }
+                    waiting.push(sender);
+                }
                 // We hold the other end.
                 Progress::Written { partition, offset } => {
                     sender.send(Outcome::Accepted { partition: *partition, offset: *offset }).ok();
@@ -160,12 +177,9 @@ impl Recent {
             }
             return Entered::Before { is_same, outcome };
         }
-        let number = entries.add(name, about);
-        while entries.by_age.len() > self.orders_max.max(1) {
-            let Some(oldest) = entries.by_age.pop_front() else { break };
-            entries.remove(oldest);
-        }
-        Entered::First(First { recent: Arc::clone(self), name, number, is_settled: false })
+        entries.add(name, about);
+        entries.forget(self.orders_max);
+        Entered::First(First { recent: Arc::clone(self), name, is_settled: false })
     }
 
     /// Whether an order of this name says the same, and what became of it so far; `None`: there is none.
@@ -184,27 +198,18 @@ impl Recent {
     }
 
     /// Notes what became of an order, and gives those who wait for it. Only what is in the log for certain is remembered.
-    fn settle(&self, name: Name, number: u64, outcome: Option<Outcome>) -> Vec<oneshot::Sender<Outcome>> {
+    fn settle(&self, name: Name, outcome: Option<Outcome>) -> Vec<oneshot::Sender<Outcome>> {
         let mut entries = self.entries();
-        let Some(entry) = entries.by_name.get_mut(&name).filter(|entry| entry.number == number) else {
-            return Vec::new();
-        };
-        let progress = match outcome {
-            Some(Outcome::Accepted { partition, offset }) => {
-                std::mem::replace(&mut entry.progress, Progress::Written { partition, offset })
-            }
-            _ => {
-                // It came lately: it is near the end.
-                if let Some(index) = entries.by_age.iter().rposition(|known| *known == name) {
-                    entries.by_age.remove(index);
-                }
-                let Some(entry) = entries.remove(name) else { return Vec::new() };
-                entry.progress
-            }
+        let progress = if let Some(Outcome::Accepted { partition, offset }) = outcome {
+            let written = Progress::Written { partition, offset };
+            entries.by_name.get_mut(&name).map(|entry| std::mem::replace(&mut entry.progress, written))
+        } else {
+            entries.remove(name).map(|entry| entry.progress)
         };
         match progress {
-            Progress::Writing(waiting) => waiting,
-            Progress::Written { .. } => Vec::new(),
+            Some(Progress::Writing(waiting)) => waiting,
+            // What is being written is not forgotten, and only who writes it settles it.
+            Some(Progress::Written { .. }) | None => Vec::new(),
         }
     }
 }
@@ -213,7 +218,7 @@ impl First {
     /// Tells the others.
     pub(super) fn settle(mut self, outcome: Outcome) {
         self.is_settled = true;
-        for waiting in self.recent.settle(self.name, self.number, Some(outcome)) {
+        for waiting in self.recent.settle(self.name, Some(outcome)) {
             // Whoever waited may have gone.
             waiting.send(outcome).ok();
         }
@@ -223,7 +228,7 @@ impl First {
 impl Drop for First {
     fn drop(&mut self) {
         if !self.is_settled {
-            drop(self.recent.settle(self.name, self.number, None));
+            drop(self.recent.settle(self.name, None));
         }
     }
 }
@@ -274,7 +279,7 @@ mod tests {
     fn what_is_not_in_the_log_for_certain_is_not_remembered() {
         for outcome in [Some(Outcome::Unknown), Some(Outcome::Full), None] {
             let recent = Arc::new(Recent::new(10));
-            let name = Name::Order(1.into());
+            let name = Name::Key(5);
             let writer = first(&recent, name, about(1, 0));
             let (_, mut meanwhile) = before(&recent, name, about(1, 0));
             match outcome {
@@ -283,21 +288,36 @@ mod tests {
             }
             assert_eq!(meanwhile.try_recv().ok(), outcome);
             assert!(recent.look(name, &about(1, 0)).is_none());
-            assert!(recent.entries().by_age.is_empty() && recent.entries().keys.is_empty());
+            assert!(recent.entries().keyed.is_empty());
         }
     }
 
     #[test]
-    fn one_that_was_forgotten_does_not_speak_for_its_successor() {
-        let recent = Arc::new(Recent::new(1));
+    fn what_is_being_written_is_not_forgotten() {
+        let recent = Arc::new(Recent::new(2));
         let name = Name::Key(5);
-        let forgotten = first(&recent, name, about(1, 0));
-        first(&recent, Name::Key(6), about(2, 0)).settle(THERE);
-        let successor = first(&recent, name, about(1, 9));
-        forgotten.settle(THERE);
-        assert_eq!(recent.look(name, &about(1, 9)), Some((true, None)));
-        successor.settle(THERE);
-        assert_eq!(recent.entries().by_name.len(), 1);
-        assert_eq!(recent.entries().keys.len(), 1);
+        let writer = first(&recent, name, about(1, 0));
+        let (_, mut meanwhile) = before(&recent, name, about(1, 0));
+        for order in 12..20 {
+            first(&recent, Name::Key(order), about(order, 0)).settle(THERE);
+        }
+        assert!(!before(&recent, name, about(1, 9)).0, "the first still stands under its key");
+        writer.settle(THERE);
+        assert_eq!(meanwhile.try_recv(), Ok(THERE));
+        first(&recent, Name::Key(20), about(20, 0)).settle(THERE);
+        first(&recent, Name::Key(21), about(21, 0)).settle(THERE);
+        assert!(recent.look(name, &about(1, 0)).is_none(), "now it is the oldest");
+        let entries = recent.entries();
+        assert_eq!([entries.by_name.len(), entries.keyed.len(), entries.by_age.len()], [2, 2, 2]);
+    }
+
+    #[test]
+    fn those_who_have_gone_do_not_pile_up() {
+        let recent = Arc::new(Recent::new(2));
+        let name = Name::Key(5);
+        let _writer = first(&recent, name, about(1, 0));
+        (0..10_000).for_each(|_| drop(before(&recent, name, about(1, 0))));
+        let entries = recent.entries();
+        assert!(matches!(&entries.by_name[&name].progress, Progress::Writing(waiting) if waiting.len() < 10));
     }
 }

@@ -316,8 +316,12 @@ async fn pages_of_my_orders_hold_each_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_at_once_go_to_the_log_together() {
-    let every_ms = 50;
-    let door = DoorLimits { append_every_ms: every_ms, ..DoorLimits::default() };
+    let pause_ms = 50;
+    let door = DoorLimits {
+        append_pause_us_each: 1_000 * pause_ms,
+        append_pause_ms_max: pause_ms,
+        ..DoorLimits::default()
+    };
     let shop = Shop::open(Wishes { door, ..Wishes::default() }).await;
     shop.list(&[("A", 1_000)], &json!({})).await;
     let (begun, before) = (Instant::now(), shop.service.door().status().batches);
@@ -329,7 +333,7 @@ async fn many_at_once_go_to_the_log_together() {
     };
     futures_util::future::join_all((0..20).map(|_| place())).await;
     let batches = shop.service.door().status().batches - before;
-    let most = begun.elapsed().as_millis() / u128::from(every_ms) + 1;
+    let most = begun.elapsed().as_millis() / u128::from(pause_ms) + 1;
     assert!(u128::from(batches) <= most, "{batches} appends for 100 orders, at most {most}");
     assert!(shop.close().await);
 }
