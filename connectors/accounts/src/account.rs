@@ -1,8 +1,8 @@
 //! The table `accounts`: one item for the account, under the customer's id, and one for its e-mail address, which leads to
 //! the id. That an address has one account is the condition of the write that makes both.
 //!
-//! An account counts its *epochs*: a new password, a log-out everywhere and a deletion each begin a new one, and whatever
-//! was given in an earlier one is void from that write on, before anything else is cleaned up.
+//! An account counts its *epochs*: a new password and a deletion each begin a new one, and whatever was given in an earlier
+//! one is void from that write on, before anything else is cleaned up.
 
 use std::fmt;
 
@@ -311,39 +311,24 @@ impl AccountTable {
         Ok(ask(WRITE, || request.clone().send()).await?.is_some())
     }
 
-    /// Begins a new epoch. A repeat begins one more, which does no harm. `false`: there is no such account.
-    pub(crate) async fn next_epoch(&self, customer: CustomerId) -> Result<bool, StoreError> {
-        Ok(self.begin_epoch(customer, "ADD #epoch :one").await?.is_some())
-    }
-
     /// Marks an account as being deleted, from which on it is as good as gone; the account as it stood, if there is one.
+    /// A repeat begins one more epoch, which does no harm.
     pub(crate) async fn mark_erasing(&self, customer: CustomerId) -> Result<Option<Account>, StoreError> {
-        let marked = self.begin_epoch(customer, "SET #erasing = :one ADD #epoch :one").await?;
-        marked.as_ref().map(account).transpose()
-    }
-
-    async fn begin_epoch(
-        &self,
-        customer: CustomerId,
-        change: &'static str,
-    ) -> Result<Option<Item>, StoreError> {
-        let mut request = self
+        let request = self
             .tables
             .client()
             .update_item()
             .table_name(self.tables.name(Table::Accounts))
             .set_key(Some(account_key(customer)))
-            .update_expression(change)
+            .update_expression("SET #erasing = :one ADD #epoch :one")
             .condition_expression("attribute_exists(#subject)")
             .expression_attribute_names("#subject", "subject")
+            .expression_attribute_names("#erasing", "erasing")
             .expression_attribute_names("#epoch", "epoch")
             .expression_attribute_values(":one", number(1))
             .return_values(ReturnValue::AllNew);
-        if change.contains("#erasing") {
-            request = request.expression_attribute_names("#erasing", "erasing");
-        }
         let answer = ask(WRITE, || request.clone().send()).await?;
-        Ok(answer.and_then(|answer| answer.attributes))
+        answer.and_then(|answer| answer.attributes).as_ref().map(account).transpose()
     }
 
     /// Gives somebody these roles and no others; `false`: there is no such account.

@@ -34,9 +34,6 @@ pub enum LineError {
     /// That many of one thing, or none, cannot be ordered.
     #[error("a line is for 1 to {LINE_QUANTITY_MAX}; to take it out, remove it")]
     Quantity,
-    /// Two lines are for the same.
-    #[error("{0} is there twice; add the two lines up")]
-    Twice(Sku),
 }
 
 /// Lines on their way to being an order.
@@ -86,19 +83,6 @@ impl Cart {
     /// Takes a line out.
     pub(crate) fn remove(&mut self, sku: &Sku) {
         self.lines.retain(|line| line.sku != *sku);
-    }
-
-    /// Puts these lines in the place of all.
-    pub(crate) fn replace(&mut self, lines: &[CartLine]) -> Result<(), LineError> {
-        let mut new = Self::default();
-        for line in lines {
-            if new.lines.iter().any(|standing| standing.sku == line.sku) {
-                return Err(LineError::Twice(line.sku));
-            }
-            new.put(*line)?;
-        }
-        self.lines = new.lines;
-        Ok(())
     }
 
     /// The lines to place and under which id; `None`: there is nothing to place. `order` is taken for a new one.
@@ -178,15 +162,6 @@ mod tests {
         cart.remove(&"A".parse().unwrap());
         cart.put(line("C", 1)).unwrap();
         assert_eq!(cart.lines.first(), Some(&line("B", 2)));
-
-        let before = cart.clone();
-        assert_eq!(cart.replace(&[line("A", 1), line("A", 2)]), Err(LineError::Twice("A".parse().unwrap())));
-        assert_eq!(cart.replace(&[line("A", 1), line("B", 0)]), Err(LineError::Quantity));
-        let many: Vec<_> = (0..=LINES_MAX).map(|number| line(&format!("N{number}"), 1)).collect();
-        assert_eq!(cart.replace(&many), Err(LineError::TooManyLines));
-        assert_eq!(cart, before, "what fails changes nothing");
-        cart.replace(&[line("A", 1)]).unwrap();
-        assert_eq!(cart.lines, [line("A", 1)]);
     }
 
     #[test]

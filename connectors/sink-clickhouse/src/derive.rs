@@ -18,7 +18,7 @@ pub(crate) struct Stretch {
 }
 
 /// The span a decision is in, from 0.
-pub(crate) fn span_of(sequence: u64) -> u64 {
+pub fn span_of(sequence: u64) -> u64 {
     sequence.saturating_sub(1) / SPAN_DECISIONS
 }
 

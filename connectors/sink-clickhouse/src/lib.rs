@@ -5,7 +5,7 @@
 //! nothing. Why, says the README.
 //!
 //! Not promised: that the tables are right after somebody changed them by hand. [`Database::read_back`] and
-//! [`Database::derived_differences`] find that, [`Database::rewrite`] and [`Database::rebuild`] mend it.
+//! [`Database::derived_differences_upto`] find that, [`Database::rewrite`] and [`Database::rebuild`] mend it.
 
 pub mod backlog;
 mod classify;
@@ -28,8 +28,9 @@ mod tables;
 pub use classify::classify;
 pub use client::Database;
 pub use config::Config;
+pub use derive::span_of;
 pub use encode::Block;
 pub use migrations::{MIGRATIONS, Migration, MigrationError, Plan, apply, plan};
 pub use reconcile::{DerivedDifference, Difference, DifferenceKind, differences};
-pub use row::{Row, RowError, RowLine, row_of, rows_of};
+pub use row::{Row, RowError, RowLine, row_of};
 pub use sink::{ClickHouse, NAME};

@@ -1,7 +1,7 @@
 //! Comparing the tables with the log, and mending them.
 //!
-//! The log's side is [`crate::rows_of`]; the table's is [`Database::read_back`]; [`differences`] compares the two. What
-//! is computed from the decisions is compared with what they give now ([`Database::derived_differences`]). Mending
+//! The log's side is [`crate::row_of`]; the table's is [`Database::read_back`]; [`differences`] compares the two. What
+//! is computed from the decisions is compared with what they give now ([`Database::derived_differences_upto`]). Mending
 //! writes decisions anew ([`Database::rewrite`]) and computes anew ([`Database::rebuild`]).
 //!
 //! Not promised: a true comparison while a sink is writing. Drain or pause it first.
@@ -149,13 +149,7 @@ impl Database {
         })
     }
 
-    /// What the computed tables say of a partition and its decisions do not give, up to the noted progress; where that is
-    /// less than the decisions that are there without a hole, up to the last of these.
-    pub async fn derived_differences(&self, partition: Partition) -> Result<Vec<DerivedDifference>, Fault> {
-        self.derived_differences_upto(partition, self.computed(partition).await?).await
-    }
-
-    /// The same, up to this decision.
+    /// What the computed tables say of a partition and its decisions up to this one do not give.
     pub async fn derived_differences_upto(
         &self,
         partition: Partition,

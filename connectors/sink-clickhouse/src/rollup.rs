@@ -345,11 +345,12 @@ mod tests {
 
     use super::*;
     use crate::backlog::Backlog;
-    use crate::row::rows_of;
+    use crate::row::row_of;
 
     fn rows() -> Vec<Row> {
         let backlog = Backlog { partitions: 1, listings: 3, decisions: 20_000 };
-        rows_of(&backlog.batch(Partition(0), 0, u64::MAX).arrivals).unwrap()
+        let arrivals = backlog.batch(Partition(0), 0, u64::MAX).arrivals;
+        arrivals.iter().map(|arrival| row_of(arrival).unwrap()).collect()
     }
 
     #[test]

@@ -116,11 +116,6 @@ pub enum RowError {
     },
 }
 
-/// The rows of decisions, in their order.
-pub fn rows_of<'a>(arrivals: impl IntoIterator<Item = &'a Arrival>) -> Result<Vec<Row>, RowError> {
-    arrivals.into_iter().map(row_of).collect()
-}
-
 /// The row of a decision.
 pub fn row_of(arrival: &Arrival) -> Result<Row, RowError> {
     let Decision { partition, sequence, offset, time, event } = &arrival.decision;

@@ -36,9 +36,9 @@ pub(crate) const HEADERS_MAX: usize = 32;
 pub(crate) const ANSWER_BYTES_MAX: usize = 4 * 1_048_576;
 /// The latencies that can be told apart, in microseconds; later ones count as this.
 pub(crate) const LATENCY_US_MAX: u64 = 600_000_000;
-/// Records and bytes of a batch when the log is checked.
+/// Most records of a batch that the worker reads, or the check of the log.
 pub(crate) const BATCH_RECORDS: usize = 8_192;
-/// Bytes of a batch when the log is checked.
+/// Most bytes of one.
 pub(crate) const BATCH_BYTES: usize = 8 * 1_048_576;
 /// Requests a second that the server lets each address and customer ask: the load is one address.
 pub(crate) const PACE_PER_SECOND: u32 = 1_000_000;

@@ -11,3 +11,4 @@ start
 (cd "$folder" && schemathesis run "$root/schemas/openapi/gateway.json" --url "$url" \
     --header "Authorization: Bearer $key" --max-examples "${EXAMPLES:-30}" --seed "${SEED:-1}" \
     --exclude-checks positive_data_acceptance --request-timeout 40 "$@")
+settle

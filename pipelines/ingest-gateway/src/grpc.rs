@@ -1,8 +1,9 @@
 //! The service over gRPC: calls that translate and do nothing else. `schemas/proto` says what there is.
 //!
 //! Promised: the same rules as over HTTP, on the same port; whatever is refused has a status by one table and a
-//! [`proto::Problem`] in its details; a stream that is cut ends with `UNAVAILABLE`, and can be resumed without loss.
-//! Compressed messages are not taken, so none can grow.
+//! [`proto::Problem`] in its details, except by health and reflection, and where messages break off or cannot be read; a
+//! stream that is cut ends with `UNAVAILABLE`, and can be resumed without loss. Compressed messages are not taken, so none
+//! can grow.
 
 mod admin;
 mod call;

@@ -119,7 +119,7 @@ fn json(status: StatusCode, value: &impl Serialize) -> Response {
     let headers = response.headers_mut();
     // Room for what every answer carries besides.
     headers.reserve(ANSWER_HEADERS_USUAL);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(request::JSON));
     response
 }
 

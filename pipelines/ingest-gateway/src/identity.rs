@@ -31,6 +31,13 @@ pub struct Identity {
     pub roles: Roles,
 }
 
+impl Identity {
+    /// Whether they may see an order of `customer`.
+    pub fn may_see(&self, customer: CustomerId) -> bool {
+        self.roles.producer || customer == self.customer
+    }
+}
+
 /// Why a token says nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum BadToken {

@@ -80,7 +80,8 @@ impl Default for BoardLimits {
 /// How the service bounds who asks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ServiceLimits {
-    /// Orders and cancellations of one customer a second, on average.
+    /// Orders and cancellations (but for a producer's), steps into and out of rooms, subscriptions, and look-ups of past
+    /// orders of one customer a second, on average.
     pub customer_per_second_max: u32,
     /// How many of them at once.
     pub customer_burst_max: u32,
@@ -243,6 +244,8 @@ pub(crate) const APPENDER_RETRY: Duration = Duration::from_millis(500);
 pub(crate) const BOARD_POLL: Duration = Duration::from_millis(20);
 /// Time between two attempts to read decisions.
 pub(crate) const READER_RETRY: Duration = Duration::from_millis(500);
+/// Most decisions taken in under one lock: those who ask wait no longer.
+pub(crate) const LOCKED_DECISIONS_MAX: usize = 256;
 /// Seconds over which decisions a second are counted.
 pub(crate) const PACE_SECONDS: usize = 5;
 /// Time between two sweeps of counters nobody uses any more.

@@ -129,3 +129,10 @@ impl Service {
         self.parts.board.is_ready() && rooms_are_read && !self.parts.door.status().is_stalled
     }
 }
+
+/// The bytes of an id that nobody has named.
+fn random<const N: usize>() -> Result<[u8; N], Refusal> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|_| Refusal::Overloaded)?;
+    Ok(bytes)
+}

@@ -120,7 +120,7 @@ impl ListingView {
             hold_ms: settings.hold_ms,
             waitlist_max: settings.waitlist_max,
             is_drawn: settings.draw.is_some(),
-            read_at: format!("{}-{}", listing.read_at.partition, listing.read_at.sequence),
+            read_at: listing.read_at.to_string(),
         }
     }
 }

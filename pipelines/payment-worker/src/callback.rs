@@ -1,9 +1,9 @@
 //! Callbacks of the provider: whether one is genuine and new, and which payment it is about. In Stripe's shape.
 //!
-//! Promised: only a body signed with one of our secrets, lately, gets through; a callback is taken for a hint, never for
-//! the truth: the payment itself is asked after. It counts as done, and a repeat as known, only once the log has all that
-//! follows from it, or had it already, so whoever answers the provider after [`Receipt::done`] loses none to a crash. Not
-//! promised: that callbacks come, or come in order.
+//! Promised: only a body signed with one of our secrets, lately, gets through. By [`Callbacks`], a callback is taken for a
+//! hint, never for the truth: the payment itself is asked after. It counts as done, and a repeat as known, only once the log
+//! has all that follows from it, or had it already, so whoever answers the provider after [`Receipt::done`] loses none to a
+//! crash. Not promised: that callbacks come, or come in order.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -113,7 +113,8 @@ pub fn verify(
     Ok(())
 }
 
-/// Reads a callback that is genuine and new enough; whether it was here before is for whoever acts on it to know.
+/// Reads a callback that is genuine and new enough; whether it was here before, and whether it is a hint or the truth, is
+/// for the caller to decide.
 pub fn read_callback(
     secrets: &[String],
     header: Option<&str>,
@@ -191,7 +192,7 @@ impl Note {
     }
 }
 
-/// Where callbacks come in. Cheap to clone; for the router, or for a gateway that serves an endpoint of its own.
+/// Where callbacks come in. Cheap to clone; for the router.
 #[derive(Clone)]
 pub struct Callbacks(Arc<Inner>);
 

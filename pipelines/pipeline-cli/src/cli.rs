@@ -85,7 +85,7 @@ pub enum Command {
     Log(log::Args),
     /// What people were told, and where they are told
     Notices(notices::Args),
-    /// Take orders over HTTP, and tell what becomes of them
+    /// Take orders over HTTP and gRPC, and tell what becomes of them
     Gateway(gateway::Args),
     /// Take the money for holds
     Payment(payment::Args),

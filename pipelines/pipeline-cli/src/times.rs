@@ -21,6 +21,14 @@ impl When {
             Self::After(milliseconds) => now.after(milliseconds),
         }
     }
+
+    /// The time, if the file is applied again `now`: one counted from then stays what it was, where there was one.
+    pub fn kept(self, now: TimeMs, then: Option<TimeMs>) -> TimeMs {
+        match (self, then) {
+            (Self::After(_), Some(then)) => then,
+            _ => self.resolve(now),
+        }
+    }
 }
 
 /// Why a text is no time.

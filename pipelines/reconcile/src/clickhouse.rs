@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use order_model::{OrderId, Partition};
 use sink::Arrival;
-use sink_clickhouse::limits::SPAN_DECISIONS;
-use sink_clickhouse::{Database, DerivedDifference, Row, differences, row_of};
+use sink_clickhouse::{Database, DerivedDifference, Row, differences, row_of, span_of};
 
 use crate::limits::DIFFERENCES_MAX;
 use crate::progress::Noted;
@@ -77,7 +76,7 @@ impl<'a> Rows<'a> {
         }
         for difference in differing {
             let sequence = difference.sequence;
-            self.spans.insert(sequence.saturating_sub(1) / SPAN_DECISIONS);
+            self.spans.insert(span_of(sequence));
             self.sequences.insert(sequence);
             let wanted = wanted_rows.remove(&sequence).map(Box::new);
             name(

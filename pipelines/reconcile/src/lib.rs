@@ -1,6 +1,6 @@
 //! Compares what the tables in DynamoDB and ClickHouse hold with what the log says, and mends them.
 //!
-//! The log's decisions say what every table has to hold: `sink_dynamodb::Fold` which items, `sink_clickhouse::rows_of`
+//! The log's decisions say what every table has to hold: `sink_dynamodb::Fold` which items, `sink_clickhouse::row_of`
 //! which rows, and ClickHouse computes from the rows what the roll-ups and order facts have to be. Each difference is
 //! one [`Difference`], with what mends it. That the decisions themselves are right is `order-proof`'s to say.
 //!

@@ -1,11 +1,11 @@
 // The cart, and checking it out as one order.
 
-import { ask, place } from "./api.js";
+import { ask } from "./api.js";
+import { placeAndGo } from "./buying.js";
 import { make, one, say, working } from "./dom.js";
 import { itemLink } from "./names.js";
-import { goToRoom, isForTheRoom, passHeaders } from "./room-pass.js";
 import { isStranger } from "./stranger.js";
-import { money, reasonText } from "./words.js";
+import { money } from "./words.js";
 
 const output = () => one("#answer");
 let cart = null;
@@ -67,19 +67,8 @@ async function checkOut() {
   const currency = [...listings.values()].find(Boolean)?.currency;
   const partial = one("#partial").checked;
   const sales = [...new Set(cart.lines.map((line) => listings.get(line.sku)?.sale).filter(Boolean))];
-  let order;
-  try {
-    order = await place("/v1/cart:checkout", { currency, partial }, { headers: passHeaders(sales) });
-  } catch (problem) {
-    if (!isForTheRoom(problem)) throw problem;
-    if (sales.length !== 1) throw problem;
-    say(output(), "This sale has a waiting room; you are on your way there.", "wait");
-    goToRoom(sales[0]);
-    return;
-  }
-  document.dispatchEvent(new Event("cart"));
-  if (order.state === "rejected") say(output(), reasonText(order.reason), "bad");
-  else location.assign(`/orders/${order.order_id}`);
+  const isPlaced = await placeAndGo(sales, "/v1/cart:checkout", { currency, partial }, output());
+  if (isPlaced) document.dispatchEvent(new Event("cart"));
 }
 
 export async function start() {

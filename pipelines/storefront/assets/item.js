@@ -1,11 +1,11 @@
 // An item: live stock and price, and buying it.
 
-import { ask, place } from "./api.js";
-import { one, say, showStock, working } from "./dom.js";
+import { ask } from "./api.js";
+import { placeAndGo } from "./buying.js";
+import { make, one, say, showStock, working } from "./dom.js";
 import { isSignedIn } from "./session.js";
 import { follow } from "./stream.js";
-import { duration, money, reasonText } from "./words.js";
-import { goToRoom, isForTheRoom, passHeaders } from "./room-pass.js";
+import { duration, money } from "./words.js";
 
 const STATES = { open: "On sale", not_open: "Opens soon", paused: "Paused", closed: "Ended" };
 
@@ -53,17 +53,7 @@ async function buy(sku, output) {
   if (units === null || needsSession(output)) return;
   say(output, "Placing your order …", "wait");
   const body = { lines: [{ sku, quantity: units }], currency: listing.currency };
-  let order;
-  try {
-    order = await place("/v1/orders", body, { headers: passHeaders([listing.sale]) });
-  } catch (problem) {
-    if (!isForTheRoom(problem)) throw problem;
-    say(output, "This sale has a waiting room; you are on your way there.", "wait");
-    goToRoom(listing.sale);
-    return;
-  }
-  if (order.state === "rejected") say(output, reasonText(order.reason), "bad");
-  else location.assign(`/orders/${order.order_id}`);
+  await placeAndGo([listing.sale], "/v1/orders", body, output);
 }
 
 async function addToCart(sku, output) {
@@ -109,14 +99,7 @@ export async function start() {
 }
 
 function showTogether(products) {
-  const list = one("#together ul");
-  for (const product of products) {
-    const link = document.createElement("a");
-    link.href = `/items/${encodeURIComponent(product.sku)}`;
-    link.textContent = product.title || product.sku;
-    const entry = document.createElement("li");
-    entry.append(link);
-    list.append(entry);
-  }
+  const entry = ({ sku, title }) => make("li", {}, make("a", { href: `/items/${encodeURIComponent(sku)}` }, title || sku));
+  one("#together ul").append(...products.map(entry));
   one("#together").hidden = false;
 }

@@ -9,7 +9,8 @@ let endsAt = 0;
 /** Whether somebody signed in from this browser and has not signed out. Only a hint: the gateway knows. */
 export const isSignedIn = () => localStorage.getItem(HINT) === "yes";
 
-function keep(answer) {
+/** Takes the answer to signing in, or to staying so. */
+export function begin(answer) {
   access = answer.access_token;
   endsAt = Date.now() + 1000 * answer.expires_in;
   localStorage.setItem(HINT, "yes");
@@ -22,9 +23,6 @@ export function forget() {
   document.dispatchEvent(new Event("session"));
 }
 
-/** Takes the answer to signing in. */
-export const begin = (answer) => keep(answer);
-
 // A refresh token is good for one use, and two uses look like a theft: the tabs of a browser take turns.
 const inTurn = (work) => (navigator.locks ? navigator.locks.request("refresh", work) : work());
 
@@ -35,7 +33,7 @@ export function renew() {
     if (access !== before && Date.now() < endsAt - MARGIN_MS) return access;
     try {
       const response = await fetch("/v1/sessions:refresh", { method: "POST", credentials: "same-origin" });
-      if (response.ok) keep(await response.json());
+      if (response.ok) begin(await response.json());
       else if (response.status === 401 || response.status === 400) forget();
     } catch {
       // Away for now: what was known stays known.

@@ -26,10 +26,11 @@ macro_rules! files {
 
 static ASSETS: LazyLock<Vec<(&'static str, Asset)>> = LazyLock::new(|| {
     let files = files! {
-        "account.js": SCRIPT, "api.js": SCRIPT, "cart.js": SCRIPT, "dom.js": SCRIPT, "form.js": SCRIPT,
-        "home.js": SCRIPT, "item.js": SCRIPT, "mark.svg": SVG, "names.js": SCRIPT, "order.js": SCRIPT, "orders.js": SCRIPT,
-        "reset.js": SCRIPT, "room-pass.js": SCRIPT, "room.js": SCRIPT, "session.js": SCRIPT, "shop.css": CSS,
-        "shop.js": SCRIPT, "stranger.js": SCRIPT, "stream.js": SCRIPT, "verify.js": SCRIPT, "wall.js": SCRIPT, "words.js": SCRIPT,
+        "account.js": SCRIPT, "api.js": SCRIPT, "buying.js": SCRIPT, "cart.js": SCRIPT, "dom.js": SCRIPT,
+        "form.js": SCRIPT, "home.js": SCRIPT, "item.js": SCRIPT, "mark.svg": SVG, "names.js": SCRIPT,
+        "order.js": SCRIPT, "orders.js": SCRIPT, "reset.js": SCRIPT, "room-pass.js": SCRIPT, "room.js": SCRIPT,
+        "session.js": SCRIPT, "shop.css": CSS, "shop.js": SCRIPT, "stranger.js": SCRIPT, "stream.js": SCRIPT,
+        "verify.js": SCRIPT, "wall.js": SCRIPT, "words.js": SCRIPT,
     };
     let asset = |(name, content_type, bytes): (&'static str, &'static str, &'static [u8])| {
         let etag = format!("\"{}\"", blake3::hash(bytes).to_hex().split_at(16).0);

@@ -45,6 +45,30 @@ pub enum PlanError {
     NoKey,
 }
 
+/// Whether a room can be opened like this at `now`. One rule for plans and for the log's openings, or gateways would write
+/// what every room refuses.
+pub(crate) fn check(
+    window_ms: u64,
+    opens_at: TimeMs,
+    closes_at: TimeMs,
+    people_max: u32,
+    now: TimeMs,
+) -> Result<(), PlanError> {
+    if !(1..=ROOM_PEOPLE_MAX).contains(&people_max) {
+        return Err(PlanError::People);
+    }
+    if closes_at <= opens_at || closes_at <= now {
+        return Err(PlanError::ClosesFirst);
+    }
+    if closes_at > now.after(ROOM_LIFE_MS_MAX) {
+        return Err(PlanError::TooLong);
+    }
+    if window_ms > opens_at.0 {
+        return Err(PlanError::Window);
+    }
+    Ok(())
+}
+
 impl RoomPlan {
     /// Whether a room that was opened like this is what is wanted.
     pub fn is_met_by(&self, opening: &Opening) -> bool {
@@ -66,18 +90,7 @@ impl RoomPlan {
         let opens_at = if self.opens_at == TimeMs(0) { now } else { self.opens_at };
         let closes_at =
             if self.closes_at == TimeMs(0) { now.after(ROOM_LIFE_MS_USUAL) } else { self.closes_at };
-        if !(1..=ROOM_PEOPLE_MAX).contains(&self.people_max) {
-            return Err(PlanError::People);
-        }
-        if closes_at <= opens_at || closes_at <= now {
-            return Err(PlanError::ClosesFirst);
-        }
-        if closes_at > now.after(ROOM_LIFE_MS_MAX) {
-            return Err(PlanError::TooLong);
-        }
-        if self.window_ms > opens_at.0 {
-            return Err(PlanError::Window);
-        }
+        check(self.window_ms, opens_at, closes_at, self.people_max, now)?;
         let (seed_key, seed) = new_seed(ring, now, room, id).ok_or(PlanError::NoKey)?;
         Ok(Opening {
             id,

@@ -4,11 +4,12 @@ use order_model::{CommandId, CustomerId, Position, TimeMs};
 
 use crate::event::{EntryId, Opening, RoomEvent};
 use crate::hall::Hall;
-use crate::limits::{OPENINGS_MAX, ROOM_LIFE_MS_MAX, ROOM_PEOPLE_MAX};
+use crate::limits::OPENINGS_MAX;
 use crate::name::RoomName;
 use crate::notary::{Notary, RoomCertificate};
 use crate::outcome::{Outcome, Refusal};
 use crate::places::Ordered;
+use crate::plan::check;
 use crate::rate::Eta;
 use crate::standing::{Outlook, Standing, Summary};
 
@@ -130,7 +131,8 @@ impl Room {
         if self.openings.contains(&opening.id) {
             return Ok(Outcome::Repeated);
         }
-        is_possible(self.time, opening).then_some(()).ok_or(Refusal::OpeningInvalid)?;
+        let Opening { window_ms, opens_at, closes_at, people_max, .. } = *opening;
+        check(window_ms, opens_at, closes_at, people_max, self.time).map_err(|_| Refusal::OpeningInvalid)?;
         if self.hall.is_some() {
             return Err(Refusal::RoomOpen);
         }
@@ -154,11 +156,4 @@ impl Room {
             None => Err(Refusal::NoRoom),
         }
     }
-}
-
-/// Whether a room can be opened like this at `time`.
-fn is_possible(time: TimeMs, opening: &Opening) -> bool {
-    let in_order = opening.window_ms <= opening.opens_at.0 && opening.opens_at < opening.closes_at;
-    let is_ahead = time < opening.closes_at && opening.closes_at <= time.after(ROOM_LIFE_MS_MAX);
-    in_order && is_ahead && (1..=ROOM_PEOPLE_MAX).contains(&opening.people_max)
 }

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use order_codec::KeyRing;
-use order_log::{Log, LogError, TopicName};
-use order_model::{Partition, partition_of_key};
+use order_log::{Log, TopicName};
 
 use crate::codec::RoomCodec;
-use crate::name::RoomName;
 
 /// The topic, how its records are read, and the keys of those that are privileged. Cheap to clone. The number of its
 /// partitions never changes: a room would move.
@@ -21,11 +19,4 @@ pub struct RoomTopic {
     pub codec: RoomCodec,
     /// Signs and checks. All gateways have the same keys, and keep old ones, or their rooms differ.
     pub ring: KeyRing,
-}
-
-impl RoomTopic {
-    /// Where the events of a room are.
-    pub fn partition_of(&self, room: &RoomName) -> Result<Partition, LogError> {
-        Ok(partition_of_key(room.as_str().as_bytes(), self.log.partitions(&self.topic)?))
-    }
 }

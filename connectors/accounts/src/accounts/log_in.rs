@@ -105,13 +105,6 @@ impl Accounts {
         Ok(())
     }
 
-    /// Ends every log-in of somebody.
-    pub async fn log_out_everywhere(&self, customer: CustomerId) -> Result<(), Trouble> {
-        self.inner.accounts.next_epoch(customer).await?;
-        self.inner.sessions.end_all(customer).await?;
-        Ok(())
-    }
-
     /// Gives somebody another password, and ends all their log-ins: whoever changes it logs in with the new one.
     pub async fn change_password(
         &self,

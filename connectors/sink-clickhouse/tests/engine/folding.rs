@@ -7,10 +7,10 @@ use order_model::{
 };
 use sink::{Arrival, Batch, Target};
 use sink_clickhouse::limits::{SPAN_DECISIONS, TIME_MS_MAX};
-use sink_clickhouse::{ClickHouse, rows_of};
+use sink_clickhouse::{ClickHouse, row_of};
 
 use crate::sale::{OPENS_MS, opened, order};
-use crate::{ask, done, fresh};
+use crate::{ask, derived_differences, done, fresh};
 
 /// Sales made up, decisions of each ledger, and its first number: spans end on the way.
 const SALES: u64 = 4;
@@ -122,7 +122,7 @@ fn batch(partition: Partition, arrivals: &[Arrival], from: u64, count: u64) -> B
 async fn bring(target: &mut ClickHouse, batches: &[Batch]) {
     let refused = target.write(batches).await.unwrap();
     let wrong = batches.iter().flat_map(|batch| &batch.arrivals);
-    let wrong = wrong.filter(|arrival| rows_of([*arrival]).is_err()).count();
+    let wrong = wrong.filter(|arrival| row_of(arrival).is_err()).count();
     assert_eq!(refused.len(), wrong);
     let progress: Vec<_> = batches.iter().map(|batch| (batch.partition, batch.reached())).collect();
     target.advance(&progress).await.unwrap();
@@ -157,14 +157,14 @@ async fn brought(seed: u64) {
     }
     assert_same(&target, seed).await;
     let rolled_up = ask(&config, "SELECT sum(decisions) FROM orders_per_minute").await;
-    let rows = ledgers.iter().flat_map(|(_, all)| all).filter(|arrival| rows_of([*arrival]).is_ok()).count();
+    let rows = ledgers.iter().flat_map(|(_, all)| all).filter(|arrival| row_of(arrival).is_ok()).count();
     assert_eq!(rolled_up, [rows.to_string()], "seed {seed}");
     done(&config).await;
 }
 
 async fn assert_same(target: &ClickHouse, seed: u64) {
     for partition in [0, 1, 7].map(Partition) {
-        let found = target.database().derived_differences(partition).await.unwrap();
+        let found = derived_differences(target, partition).await;
         assert_eq!(found, [], "seed {seed}, partition {partition}");
     }
 }

@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use clickhouse_embedded::{Engine, EngineOptions};
 use order_model::Partition;
 use sink::{Batch, Reached, Target};
-use sink_clickhouse::{ClickHouse, Config, Database, apply, plan};
+use sink_clickhouse::{ClickHouse, Config, Database, DerivedDifference, Row, apply, plan, row_of};
 use tempfile::TempDir;
 
 enum Server {
@@ -81,6 +81,18 @@ async fn run(config: &Config, sql: &str) {
 /// Frees the room; on a test that fails, the database stays to be looked at until the process ends.
 async fn done(config: &Config) {
     run(config, &format!("DROP DATABASE {}", config.database)).await;
+}
+
+/// The rows of a batch whose decisions all have one.
+fn rows_of(batch: &Batch) -> Vec<Row> {
+    batch.arrivals.iter().map(|arrival| row_of(arrival).unwrap()).collect()
+}
+
+/// What the computed tables say otherwise than the decisions up to the noted progress.
+async fn derived_differences(target: &ClickHouse, partition: Partition) -> Vec<DerivedDifference> {
+    let database = target.database();
+    let reached = database.noted_progress(partition).await.unwrap().unwrap_or_default();
+    database.derived_differences_upto(partition, reached.sequence.0).await.unwrap()
 }
 
 /// Writes batches and records their progress, as the loop does.

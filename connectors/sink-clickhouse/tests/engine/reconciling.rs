@@ -2,15 +2,15 @@
 
 use order_model::{OrderId, Partition};
 use sink_clickhouse::backlog::{Backlog, verify};
-use sink_clickhouse::{ClickHouse, DerivedDifference, Difference, DifferenceKind, Row, differences, rows_of};
+use sink_clickhouse::{ClickHouse, DerivedDifference, Difference, DifferenceKind, Row, differences};
 
-use crate::{ask, bring, done, fresh, run};
+use crate::{ask, bring, derived_differences, done, fresh, rows_of, run};
 
 const BACKLOG: Backlog = Backlog { partitions: 2, listings: 2, decisions: 20_000 };
 const ONE: Partition = Partition(1);
 
 fn expected() -> Vec<Row> {
-    rows_of(&BACKLOG.batch(ONE, 0, u64::MAX).arrivals).unwrap()
+    rows_of(&BACKLOG.batch(ONE, 0, u64::MAX))
 }
 
 async fn found(target: &ClickHouse) -> Vec<Difference> {
@@ -59,7 +59,7 @@ async fn changed_missing_and_extra_decisions() {
     }
     assert_eq!(found(&target).await, []);
     for partition in [Partition(0), ONE] {
-        assert_eq!(target.database().derived_differences(partition).await.unwrap(), []);
+        assert_eq!(derived_differences(&target, partition).await, []);
     }
     assert_eq!(verify(target.database(), BACKLOG).await.unwrap(), Ok(()));
     done(&config).await;
@@ -84,7 +84,7 @@ async fn computed_tables() {
     let nobodys = "INSERT INTO order_facts (order_id, partition, last) VALUES \
                    ('00000000-0000-0000-0000-000000000009', 1, 1)";
     run(&config, nobodys).await;
-    let found = target.database().derived_differences(ONE).await.unwrap();
+    let found = derived_differences(&target, ONE).await;
     let orders = &found[3..6];
     let of = |table| move |span| DerivedDifference::Span { table, span };
     assert_eq!(found[..3], [of("rollup_orders")(2), of("rollup_lines")(0), of("rollup_stock")(1)]);
@@ -92,6 +92,6 @@ async fn computed_tables() {
     assert!(orders.contains(&DerivedDifference::Order(OrderId::from(9))), "{orders:?}");
     assert_eq!(found[6..], [DerivedDifference::Listing(2)]);
     target.database().rebuild(ONE, &found).await.unwrap();
-    assert_eq!(target.database().derived_differences(ONE).await.unwrap(), []);
+    assert_eq!(derived_differences(&target, ONE).await, []);
     done(&config).await;
 }

@@ -2,10 +2,10 @@
 
 use order_model::{Partition, RejectReason, Sequence, TimeMs};
 use sink::{Refused, Target};
-use sink_clickhouse::{ClickHouse, DifferenceKind, differences, limits::TIME_MS_MAX, rows_of};
+use sink_clickhouse::{ClickHouse, DifferenceKind, differences, limits::TIME_MS_MAX};
 
 use crate::sale::{Ledger, every_kind, opened};
-use crate::{ask, bring, done, fresh};
+use crate::{ask, bring, done, fresh, rows_of};
 
 #[tokio::test]
 async fn every_kind_of_decision_comes_back() {
@@ -13,7 +13,7 @@ async fn every_kind_of_decision_comes_back() {
     let mut target = ClickHouse::new(&config);
     let batch = every_kind().batch();
     bring(&mut target, std::slice::from_ref(&batch)).await;
-    let expected = rows_of(&batch.arrivals).unwrap();
+    let expected = rows_of(&batch);
     let found = target.database().read_back(Partition(5), 0..=u64::MAX).await.unwrap();
     assert_eq!(found, expected);
     assert_eq!(differences(&expected, &found), []);
@@ -78,7 +78,7 @@ async fn a_changed_row_is_found_by_its_columns() {
     )
     .await;
     let found = target.database().read_back(Partition(5), 0..=u64::MAX).await.unwrap();
-    let differing = differences(&rows_of(&batch.arrivals).unwrap(), &found);
+    let differing = differences(&rows_of(&batch), &found);
     assert_eq!(differing.len(), 1);
     assert_eq!(differing[0].sequence, 4);
     assert_eq!(differing[0].kind, DifferenceKind::Columns(vec!["customer", "total"]));

@@ -1,6 +1,7 @@
 //! Listings as the decisions leave them, and who follows them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use order_model::{
 };
 use tokio::sync::watch;
 
+use super::feed::EventId;
 use crate::frame::frame;
 use crate::views::ListingView;
 
@@ -22,6 +24,14 @@ pub struct ReadAt {
     pub sequence: Sequence,
     /// The ledger's time.
     pub time: TimeMs,
+}
+
+/// The name of its latest decision.
+impl fmt::Display for ReadAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { partition, sequence, .. } = *self;
+        fmt::Display::fmt(&EventId { partition, sequence }, f)
+    }
 }
 
 /// A listing.
@@ -83,9 +93,8 @@ pub struct ListingNews {
 
 impl ListingNews {
     fn new(listing: Listing) -> Self {
-        let ReadAt { partition, sequence, time } = listing.read_at;
-        let frame =
-            frame(Some(&format!("{partition}-{sequence}")), "listing", &ListingView::new(&listing, time));
+        let at = listing.read_at;
+        let frame = frame(Some(&at.to_string()), "listing", &ListingView::new(&listing, at.time));
         Self { listing, frame }
     }
 }

@@ -7,10 +7,7 @@ use order_log::{LogError, LogReader, Polled, RecordBatch};
 
 use super::state::{Answered, Took};
 use super::{BoardParts, Shared};
-use crate::limits::{BOARD_POLL, READER_RETRY};
-
-/// Decisions taken in under one lock: those who ask wait no longer.
-const LOCKED_DECISIONS_MAX: usize = 256;
+use crate::limits::{BOARD_POLL, LOCKED_DECISIONS_MAX, READER_RETRY};
 
 /// Why it cannot go on for now.
 #[derive(Debug, thiserror::Error)]

@@ -68,8 +68,6 @@ impl CartService for Carts {
         let message = request.get_ref();
         let currency = optional(&message.currency, "currency").map_err(status)?;
         let options = PlaceOptions {
-            // The check-out itself knows.
-            may_be_written: false,
             idempotency_key: None,
             wait: deadline.wait(wait(message.wait).map_err(status)?),
             room_token: said(&message.room_token),

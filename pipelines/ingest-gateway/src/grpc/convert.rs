@@ -184,7 +184,7 @@ pub(super) fn listing(listing: &Listing, now: TimeMs) -> proto::Listing {
         hold: hold.try_into().ok(),
         waitlist_max: settings.waitlist_max,
         is_drawn: settings.draw.is_some(),
-        read_at: format!("{}-{}", listing.read_at.partition, listing.read_at.sequence),
+        read_at: listing.read_at.to_string(),
     }
 }
 

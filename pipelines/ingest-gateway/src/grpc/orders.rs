@@ -35,7 +35,6 @@ impl OrderService for Orders {
             idempotency_key: said(&message.idempotency_key),
             wait: deadline.wait(wait(message.wait).map_err(status)?),
             room_token: said(&message.room_token),
-            may_be_written: false,
         };
         let ask = ask(message.order.as_ref()).map_err(status)?;
         let placed = self.0.service.place(&who, ask, options).await.map_err(status)?;

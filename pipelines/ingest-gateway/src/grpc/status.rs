@@ -5,7 +5,8 @@
 //! | 400, 415, 422 | `INVALID_ARGUMENT`; `order_id_reused`: `ALREADY_EXISTS` |
 //! | 401 | `UNAUTHENTICATED` |
 //! | 403 | `PERMISSION_DENIED` |
-//! | 404 | `NOT_FOUND`; where there is no such call: `UNIMPLEMENTED` |
+//! | 404 | `NOT_FOUND`; no such call, or none here: `UNIMPLEMENTED` |
+//! | 405 | `UNIMPLEMENTED` |
 //! | 409 | `FAILED_PRECONDITION` |
 //! | 408, 504 | `DEADLINE_EXCEEDED` |
 //! | 413, 414, 429 | `RESOURCE_EXHAUSTED` |

@@ -15,13 +15,10 @@ use waiting_room::{RoomName, RoomNameError};
 use super::bodies::{RestockBody, RevealBody, SaleBody};
 use super::gate::Gate;
 use super::json;
-use super::json::{Object, read};
 use super::problem::Problem;
-use super::request::{Asker, Segment, idempotency_key};
+use super::request::{Asker, Segment, idempotency_key, object};
 use crate::limits::ADMIN_BODY_BYTES_MAX;
 use crate::service::{ListingWord, RoomWritten, SaleAsk, SaleWritten, Written};
-
-const JSON: &str = "application/json";
 
 /// What was written about listings.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
@@ -91,8 +88,7 @@ impl From<Written> for WrittenItem {
 pub(super) async fn apply_sale(State(gate): State<Arc<Gate>>, request: Request) -> Result<Response, Problem> {
     let (Parts { headers, .. }, body) = request.into_parts();
     let who = gate.identify(&headers)?;
-    let (body, _) = gate.body(&headers, body, ADMIN_BODY_BYTES_MAX, &[JSON]).await?;
-    let Object(sale) = read::<Object<SaleBody>>(&body)?;
+    let sale: SaleBody = object(&gate, &headers, body, ADMIN_BODY_BYTES_MAX).await?;
     let key = idempotency_key(&headers)?;
     let written = gate.service.apply_sale(&who, SaleAsk::from(sale), key).await?;
     Ok(json(StatusCode::ACCEPTED, &WrittenView::from(written)))
@@ -173,12 +169,12 @@ pub(super) async fn tell_listing(
         "resume" => ListingWord::Resume,
         "close" => ListingWord::Close,
         "restock" => {
-            let (body, _) = gate.body(&headers, body, ADMIN_BODY_BYTES_MAX, &[JSON]).await?;
-            ListingWord::Restock(read::<Object<RestockBody>>(&body)?.0.units)
+            let body: RestockBody = object(&gate, &headers, body, ADMIN_BODY_BYTES_MAX).await?;
+            ListingWord::Restock(body.units)
         }
         "reveal" => {
-            let (body, _) = gate.body(&headers, body, ADMIN_BODY_BYTES_MAX, &[JSON]).await?;
-            ListingWord::Reveal(read::<Object<RevealBody>>(&body)?.0.seed.0)
+            let body: RevealBody = object(&gate, &headers, body, ADMIN_BODY_BYTES_MAX).await?;
+            ListingWord::Reveal(body.seed.0)
         }
         other => {
             let detail = format!("\"{other}\" is none of restock, pause, resume, close, reveal");

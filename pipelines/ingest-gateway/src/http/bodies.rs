@@ -72,7 +72,7 @@ pub(crate) struct BatchBody {
     pub(crate) orders: Vec<Object<OrderBody>>,
 }
 
-/// A sale: settings for all its listings, which each may say otherwise for itself.
+/// A sale to open or to change.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = SaleRequest)]

@@ -12,17 +12,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::gate::Gate;
-use super::json::{Object, Text, read};
+use super::json::Text;
 use super::orders::answer;
 use super::problem::Problem;
-use super::request::Segment;
+use super::request::{Segment, object};
 use super::rooms::place_token;
 use super::{json, prefer};
 use crate::identity::Identity;
 use crate::limits::ACCOUNT_BODY_BYTES_MAX;
 use crate::service::{CheckoutAsk, PlaceOptions, Refusal};
-
-const JSON: &str = "application/json";
 
 /// How many of something.
 #[derive(Deserialize, ToSchema)]
@@ -125,8 +123,7 @@ pub(super) async fn put_line(
 ) -> Result<Response, Problem> {
     let (Parts { headers, .. }, body) = request.into_parts();
     let (carts, who) = cart_of(&gate, &headers)?;
-    let (bytes, _) = gate.body(&headers, body, ACCOUNT_BODY_BYTES_MAX, &[JSON]).await?;
-    let Object(QuantityBody { quantity }) = read::<Object<QuantityBody>>(&bytes)?;
+    let QuantityBody { quantity } = object(&gate, &headers, body, ACCOUNT_BODY_BYTES_MAX).await?;
     Ok(shown(carts.put_line(who.customer, CartLine { sku, quantity }).await?))
 }
 
@@ -160,15 +157,12 @@ pub(super) async fn remove_line(
 pub(super) async fn check_out(State(gate): State<Arc<Gate>>, request: Request) -> Result<Response, Problem> {
     let (Parts { headers, .. }, body) = request.into_parts();
     let (carts, who) = cart_of(&gate, &headers)?;
-    let (bytes, _) = gate.body(&headers, body, ACCOUNT_BODY_BYTES_MAX, &[JSON]).await?;
-    let Object(CheckoutBody { currency, partial }) = read::<Object<CheckoutBody>>(&bytes)?;
+    let CheckoutBody { currency, partial } = object(&gate, &headers, body, ACCOUNT_BODY_BYTES_MAX).await?;
     let ask = CheckoutAsk { currency: currency.map(|Text(currency)| currency), partial };
     let options = PlaceOptions {
         idempotency_key: None,
         wait: prefer::wait(&headers),
         room_token: place_token(&headers)?,
-        // The check-out itself knows.
-        may_be_written: false,
     };
     let placed = gate.service.check_out(&who, carts, ask, options).await?;
     Ok(answer(&placed, &headers))

@@ -127,7 +127,7 @@ impl Gate {
         latest
     }
 
-    /// The same for a request. Tests without connections come from nowhere.
+    /// The same for a request. Every connection names its peer; without one it comes from nowhere.
     pub(crate) fn origin(&self, extensions: &Extensions, headers: &HeaderMap) -> IpAddr {
         let peer = extensions.get::<Peer>();
         peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(peer)| self.address(peer.ip(), headers))
@@ -223,8 +223,8 @@ pub(super) async fn guard(State(gate): State<Arc<Gate>>, request: Request, next:
 /// A request that was let pass.
 struct Admitted {
     permit: OwnedSemaphorePermit,
-    /// Where it comes from, if it came over a connection.
-    address: Option<IpAddr>,
+    /// Where it comes from.
+    address: IpAddr,
 }
 
 fn admit(gate: &Gate, request: &Request<Body>) -> Result<Admitted, Problem> {
@@ -233,11 +233,8 @@ fn admit(gate: &Gate, request: &Request<Body>) -> Result<Admitted, Problem> {
         let detail = format!("the target of the request has more than {TARGET_BYTES_MAX} bytes");
         return Err(Problem::new(StatusCode::URI_TOO_LONG, "target_too_long", detail));
     }
-    let peer = request.extensions().get::<Peer>();
-    let address = peer.map(|Peer(peer)| gate.address(peer.ip(), request.headers()));
-    if let Some(address) = address {
-        gate.service.pacing().address(address)?;
-    }
+    let address = gate.origin(request.extensions(), request.headers());
+    gate.service.pacing().address(address)?;
     let permit = Arc::clone(&gate.requests).try_acquire_owned().map_err(|_| Refusal::Overloaded)?;
     Ok(Admitted { permit, address })
 }
@@ -252,19 +249,16 @@ fn hold(
         return Ok((response, Some(Held::new(permit))));
     };
     let limits = &gate.limits;
-    let share = |address: IpAddr| {
-        // A proxy that does not say for whom it asks asks for many.
-        let is_one = !gate.is_proxy(address);
-        let most = if is_one { limits.address_streams_max } else { limits.streams_max };
-        gate.address_streams.count(address, most).ok_or_else(|| {
-            let detail = format!("your address has {most} event streams open, which is the most; close some");
-            Problem {
-                retry_after_seconds: Some(RETRY_AFTER_SECONDS),
-                ..Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", detail)
-            }
-        })
-    };
-    let share = address.map(share).transpose()?;
+    // A proxy that does not say for whom it asks asks for many.
+    let is_one = !gate.is_proxy(address);
+    let most = if is_one { limits.address_streams_max } else { limits.streams_max };
+    let share = gate.address_streams.count(address, most).ok_or_else(|| {
+        let detail = format!("your address has {most} event streams open, which is the most; close some");
+        Problem {
+            retry_after_seconds: Some(RETRY_AFTER_SECONDS),
+            ..Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", detail)
+        }
+    })?;
     Ok((response, Some(Held::new((place, share)))))
 }
 

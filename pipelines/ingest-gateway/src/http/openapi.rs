@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
+use super::request::JSON;
 use super::{admin, bodies, carts, listings, orders, payments, people, products, rooms, subscriptions};
 
 /// Every route stands here.
@@ -45,5 +46,5 @@ pub fn openapi() -> String {
 }
 
 pub(super) async fn serve() -> Response {
-    ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], openapi()).into_response()
+    ([(CONTENT_TYPE, HeaderValue::from_static(JSON))], openapi()).into_response()
 }

@@ -15,7 +15,7 @@ use super::bodies::{BatchBody, OrderBody};
 use super::gate::Gate;
 use super::json::{Object, read};
 use super::problem::Problem;
-use super::request::{Asker, Segment, idempotency_key, page_size, parameter, query};
+use super::request::{Asker, JSON, Segment, idempotency_key, object, page_size, parameter, query};
 use super::rooms::place_token;
 use super::stream::StreamEvent;
 use super::{json, prefer, stream};
@@ -23,7 +23,6 @@ use crate::limits::{BATCH_BODY_BYTES_MAX, BATCH_ORDERS_MAX, ORDER_BODY_BYTES_MAX
 use crate::service::{Found, PlaceAsk, PlaceOptions, Placed, Refusal};
 use crate::views::OrderView;
 
-const JSON: &str = "application/json";
 const LINES_OF_JSON: &str = "application/x-ndjson";
 
 /// Orders, newest first.
@@ -72,13 +71,11 @@ pub(super) enum BatchItem {
 pub(super) async fn place(State(gate): State<Arc<Gate>>, request: Request) -> Result<Response, Problem> {
     let (Parts { headers, .. }, body) = request.into_parts();
     let who = gate.identify(&headers)?;
-    let (body, _) = gate.body(&headers, body, ORDER_BODY_BYTES_MAX, &[JSON]).await?;
-    let Object(order) = read::<Object<OrderBody>>(&body)?;
+    let order: OrderBody = object(&gate, &headers, body, ORDER_BODY_BYTES_MAX).await?;
     let options = PlaceOptions {
         idempotency_key: idempotency_key(&headers)?,
         wait: prefer::wait(&headers),
         room_token: place_token(&headers)?,
-        may_be_written: false,
     };
     let placed = gate.service.place(&who, PlaceAsk::from(order), options).await?;
     Ok(answer(&placed, &headers))

@@ -48,7 +48,7 @@ pub(super) fn routes() -> Router<Arc<Gate>> {
         .route("/images/{name}", get(image))
 }
 
-/// A page. The words after `#` and `?` stay in the browser's address; nothing of a page is kept by anybody in between.
+/// A page. What follows `?` is for the first page, else for scripts; whoever keeps a page asks about it before showing it.
 fn page(status: StatusCode, text: String) -> Response {
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),

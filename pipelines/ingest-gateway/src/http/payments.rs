@@ -17,8 +17,7 @@ use utoipa::ToSchema;
 use super::gate::Gate;
 use super::json;
 use super::problem::Problem;
-
-const JSON: &str = "application/json";
+use super::request::JSON;
 
 /// What became of a callback.
 #[derive(Serialize, ToSchema)]

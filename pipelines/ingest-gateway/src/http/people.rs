@@ -15,15 +15,14 @@ use utoipa::ToSchema;
 
 use super::gate::Gate;
 use super::json;
-use super::json::{Object, read};
 use super::problem::Problem;
+use super::request::object;
 use crate::limits::ACCOUNT_BODY_BYTES_MAX;
 use crate::people::PeopleRefusal;
 
 const COOKIE_NAME: &str = "refresh";
 /// Every route that wants the cookie is below it.
 const COOKIE_PATH: &str = "/v1";
-const JSON: &str = "application/json";
 
 /// Somebody who wants an account.
 #[derive(Deserialize, ToSchema)]
@@ -131,13 +130,9 @@ pub(super) struct ProfileView {
     roles: Vec<&'static str>,
 }
 
-async fn body<T: DeserializeOwned>(gate: &Gate, request: Request) -> Result<T, Problem>
-where
-    Object<T>: DeserializeOwned,
-{
+async fn body<T: DeserializeOwned>(gate: &Gate, request: Request) -> Result<T, Problem> {
     let (Parts { headers, .. }, body) = request.into_parts();
-    let (bytes, _) = gate.body(&headers, body, ACCOUNT_BODY_BYTES_MAX, &[JSON]).await?;
-    Ok(read::<Object<T>>(&bytes)?.0)
+    object(gate, &headers, body, ACCOUNT_BODY_BYTES_MAX).await
 }
 
 /// The cookie, or one that takes it away.

@@ -108,7 +108,7 @@ impl From<Refusal> for Problem {
         }
         if let Refusal::Rejected { reason, read_at } = refusal {
             problem.reject_number = Some(reason.number());
-            problem.read_at = read_at.map(|at| format!("{}-{}", at.partition, at.sequence).into());
+            problem.read_at = read_at.map(|at| at.to_string().into());
         }
         problem
     }

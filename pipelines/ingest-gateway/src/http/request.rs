@@ -1,19 +1,24 @@
-//! What requests say beside their bodies: segments of the path, the query, keys.
+//! What requests say: segments of the path, the query, keys, bodies of JSON.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
+use serde::de::DeserializeOwned;
 
 use super::gate::Gate;
+use super::json::{Object, read};
 use super::problem::Problem;
 use crate::identity::Identity;
 use crate::limits::PAGE_ITEMS_MAX;
 use crate::service::Refusal;
+
+pub(super) const JSON: &str = "application/json";
 
 /// The last segment of the path, read as `T`.
 pub(super) struct Segment<T>(pub(super) T);
@@ -29,7 +34,7 @@ impl<S: Send + Sync, T: FromStr<Err: Display> + Send> FromRequestParts<S> for Se
     }
 }
 
-/// Who asks. Stands before what else is read, so that nobody learns anything from what is wrong with that.
+/// Who asks. Where it stands before what else is read, nobody learns anything from what is wrong with that.
 pub(super) struct Asker(pub(super) Identity);
 
 impl FromRequestParts<Arc<Gate>> for Asker {
@@ -96,6 +101,17 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Probl
         (Ok(key), None) => Ok(Some(key)),
         _ => Err(Refusal::KeyInvalid.into()),
     }
+}
+
+/// The body, an object of JSON.
+pub(super) async fn object<T: DeserializeOwned>(
+    gate: &Gate,
+    headers: &HeaderMap,
+    body: Body,
+    bytes_max: usize,
+) -> Result<T, Problem> {
+    let (bytes, _) = gate.body(headers, body, bytes_max, &[JSON]).await?;
+    Ok(read::<Object<T>>(&bytes)?.0)
 }
 
 #[cfg(test)]

@@ -14,13 +14,11 @@ use sink_push::contacts::Interest;
 use utoipa::ToSchema;
 
 use super::gate::Gate;
-use super::json::{Object, Text, read};
+use super::json::Text;
 use super::problem::Problem;
-use super::request::{parameter, query};
+use super::request::{object, parameter, query};
 use crate::limits::ACCOUNT_BODY_BYTES_MAX;
 use crate::service::{Reachable, Refusal};
-
-const JSON: &str = "application/json";
 
 /// When somebody is to be told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ToSchema)]
@@ -84,8 +82,8 @@ pub(super) async fn subscribe(
     let (Parts { headers, .. }, body) = request.into_parts();
     let who = reachable(&gate, &headers)?;
     let people = gate.people()?;
-    let (bytes, _) = gate.body(&headers, body, ACCOUNT_BODY_BYTES_MAX, &[JSON]).await?;
-    let SubscriptionBody { sku: Text(sku), event: Text(event) } = read::<Object<SubscriptionBody>>(&bytes)?.0;
+    let SubscriptionBody { sku: Text(sku), event: Text(event) } =
+        object(&gate, &headers, body, ACCOUNT_BODY_BYTES_MAX).await?;
     gate.service.subscribe(who, people, gate.shop.as_deref(), &event.interest(sku)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -222,7 +222,7 @@ impl From<CartError> for PeopleRefusal {
         match &error {
             CartError::Line(_) => Self::LineInvalid(error.to_string()),
             CartError::Empty => Self::CartEmpty(error.to_string()),
-            CartError::Changed(_) | CartError::Contended => Self::ChangedMeanwhile(error.to_string()),
+            CartError::Contended => Self::ChangedMeanwhile(error.to_string()),
             CartError::Store(_) | CartError::NoRandom(_) => {
                 tracing::warn!("{error}");
                 Self::CartsAway

@@ -5,10 +5,10 @@ use std::fmt::Debug;
 use order_model::{Command, CommandId, ListingChange, ListingCommand, ListingSettings, Seed, Settle, Sku};
 use waiting_room::{RoomName, RoomNameError, RoomPlan};
 
-use super::Service;
 use super::place::is_key;
 use super::refusal::{Refusal, written};
 use super::rooms::RoomWritten;
+use super::{Service, random};
 use crate::identity::Identity;
 use crate::limits::SALE_LISTINGS_MAX;
 
@@ -166,9 +166,7 @@ impl Service {
         content: &impl Debug,
     ) -> Result<CommandId, Refusal> {
         let Some(key) = key else {
-            let mut bytes = [0; 16];
-            getrandom::fill(&mut bytes).map_err(|_| Refusal::Overloaded)?;
-            return Ok(CommandId(bytes));
+            return Ok(CommandId(random()?));
         };
         let subject = [action.as_bytes(), b" ", about].concat();
         let id = self.parts.secret.command_id(who.customer, key, &subject).into();

@@ -94,7 +94,6 @@ impl Service {
             }
             Err(_) => return Err(Refusal::ArchiveAway),
         };
-        let is_theirs = |found: &Archived| who.roles.producer || found.event.customer == who.customer;
-        found.filter(is_theirs).ok_or(Refusal::OrderUnknown)
+        found.filter(|found| who.may_see(found.event.customer)).ok_or(Refusal::OrderUnknown)
     }
 }

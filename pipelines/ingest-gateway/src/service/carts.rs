@@ -31,8 +31,7 @@ impl Service {
         let CheckoutAsk { currency, partial } = ask;
         let lines = checkout.lines.iter().map(|line| (*line).into()).collect();
         let ask = PlaceAsk { order: Some(checkout.order), customer: None, lines, currency, partial };
-        let options = PlaceOptions { may_be_written: checkout.is_repeated, ..options };
-        match self.place(who, ask, options).await {
+        match self.place_as(who, ask, options, checkout.is_repeated).await {
             Ok(placed) => {
                 // Should this fail, the next check-out finds the order placed; the answer is the order's all the same.
                 if let Err(error) = carts.placed(who.customer, checkout.order).await {

@@ -10,9 +10,9 @@ use order_model::{
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use super::Service;
 use super::recent::{About, Entered, Name, Print};
 use super::refusal::{Refusal, written};
+use super::{Service, random};
 use crate::board::{Followed, OrderNews, Remembered};
 use crate::door::Outcome;
 use crate::identity::Identity;
@@ -43,8 +43,6 @@ pub struct PlaceOptions<'a> {
     pub wait: Option<Duration>,
     /// Holds the customer's place in a waiting room; of several, with commas between.
     pub room_token: Option<&'a str>,
-    /// Whether it was asked for before under its id, and nobody knows whether the log has it: then the ledger answers.
-    pub may_be_written: bool,
 }
 
 /// An order that the log has.
@@ -84,12 +82,24 @@ impl Service {
         ask: PlaceAsk,
         options: PlaceOptions<'_>,
     ) -> Result<Placed, Refusal> {
+        self.place_as(who, ask, options, false).await
+    }
+
+    /// The same. What may be written was asked for before under its id, and nobody knows whether the log has it: then the
+    /// ledger answers.
+    pub(super) async fn place_as(
+        &self,
+        who: &Identity,
+        ask: PlaceAsk,
+        options: PlaceOptions<'_>,
+        may_be_written: bool,
+    ) -> Result<Placed, Refusal> {
         let draft = self.draft(who, ask, options.idempotency_key, 0)?;
         if let Some(known) = self.known(&draft)? {
             return Ok(again(&known, options.wait.is_some()));
         }
         let turn = Turn { room_token: options.room_token, rooms_by: Instant::now() + ROOM_CATCH_UP_MAX };
-        self.admit(who, &draft, turn, options.may_be_written).await?;
+        self.admit(who, &draft, turn, may_be_written).await?;
         let order = draft.place.order;
         // Whoever waits listens before the command is written, so that no answer passes unheard.
         let waits = options.wait.and_then(|wait| {
@@ -147,7 +157,7 @@ impl Service {
                 (secret.order_id(customer, key, index, &home), name)
             }
             (None, None) => {
-                let order = random_order()?;
+                let order = OrderId(random()?);
                 (order, Name::Order(order))
             }
         };
@@ -314,12 +324,6 @@ fn contradiction(lines: &[Line]) -> Option<RejectReason> {
 
 pub(super) fn is_key(key: &str) -> bool {
     (1..=IDEMPOTENCY_KEY_BYTES_MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-fn random_order() -> Result<OrderId, Refusal> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|_| Refusal::Overloaded)?;
-    Ok(OrderId(bytes))
 }
 
 /// What the order says, shortened.

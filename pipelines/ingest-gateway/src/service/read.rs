@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use order_model::{CustomerId, OrderId, Sku};
+use order_model::{OrderId, Sku};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
@@ -18,8 +18,7 @@ use crate::limits::ORDER_EXPECTED_MAX;
 /// The decisions about an order: those there are, and those to come. Ends when the reader does not keep up.
 #[derive(Debug)]
 pub struct OrderFeed {
-    /// Who looks; others' decisions are not shown.
-    customer: Option<CustomerId>,
+    who: Identity,
     before: std::vec::IntoIter<Arc<OrderNews>>,
     feed: mpsc::Receiver<Arc<OrderNews>>,
     /// The decision as far as which an archive knew the order.
@@ -39,8 +38,7 @@ impl OrderFeed {
             },
         };
         // An order that nobody had decided may turn out to be somebody else's.
-        let is_theirs = self.customer.is_none_or(|customer| customer == news.event.customer);
-        is_theirs.then_some(news)
+        self.who.may_see(news.event.customer).then_some(news)
     }
 }
 
@@ -48,18 +46,16 @@ impl Service {
     /// An order of theirs.
     pub fn order(&self, who: &Identity, order: OrderId) -> Result<Remembered, Refusal> {
         let known = self.board().order(order).ok_or(Refusal::OrderUnknown)?;
-        let is_theirs = who.roles.producer || known.customer() == Some(who.customer);
-        if is_theirs { Ok(known) } else { Err(Refusal::OrderUnknown) }
+        if is_shown(who, &known) { Ok(known) } else { Err(Refusal::OrderUnknown) }
     }
 
     /// An order of theirs that was written here lately and is not decided yet.
     pub(super) fn undecided(&self, who: &Identity, order: OrderId) -> Option<Undecided> {
         let Written { about: About { customer, home, .. }, partition, offset } =
             self.recent.written(order)?;
-        let is_theirs = who.roles.producer || customer == who.customer;
         let is_open = !self.board().has_decided(order, partition, offset);
         let placed = Placed { order, partition, offset: Some(offset), answer: None };
-        (is_theirs && is_open).then_some(Undecided { placed, customer, home })
+        (who.may_see(customer) && is_open).then_some(Undecided { placed, customer, home })
     }
 
     /// Follows an order of theirs, from after an event on. One that nobody knows is waited for a while: its decision may be
@@ -71,8 +67,7 @@ impl Service {
         after: Option<EventId>,
     ) -> Result<OrderFeed, Refusal> {
         if let Some(known) = self.board().order(order)
-            && !who.roles.producer
-            && known.customer() != Some(who.customer)
+            && !is_shown(who, &known)
         {
             return Err(Refusal::OrderUnknown);
         }
@@ -94,8 +89,7 @@ impl Service {
                 Err(refusal) => return Err(refusal),
             }
         }
-        let customer = (!who.roles.producer).then_some(who.customer);
-        Ok(OrderFeed { customer, before: before.into_iter(), feed, seen })
+        Ok(OrderFeed { who: *who, before: before.into_iter(), feed, seen })
     }
 
     /// Their orders, newest first, from the one after `after` on.
@@ -122,4 +116,8 @@ impl Service {
     pub fn sale_events(&self, sale: &str) -> Result<watch::Receiver<Arc<WallNews>>, Refusal> {
         self.board().follow_sale(sale).ok_or(Refusal::SaleUnknown)
     }
+}
+
+fn is_shown(who: &Identity, known: &Remembered) -> bool {
+    known.customer().is_some_and(|customer| who.may_see(customer))
 }

@@ -6,10 +6,10 @@ use waiting_room::{
     EntryId, Phase, Refusal as RoomRefusal, RoomEvent, RoomName, RoomPlan, RoomToken, Standing, WriteError,
 };
 
-use super::Service;
 use super::admin::check;
 use super::place::Turn;
 use super::refusal::Refusal;
+use super::{Service, random};
 use crate::identity::Identity;
 use crate::rooms::{Behind, Found, OpenRoom, Pass, RoomFeed, Rooms, closed};
 
@@ -69,9 +69,7 @@ impl Service {
             return Ok(pass);
         }
         too_early(&room, rooms)?;
-        let mut entry = EntryId::default();
-        getrandom::fill(&mut entry.0).map_err(|_| Refusal::Overloaded)?;
-        let event = RoomEvent::Enter { customer: who.customer, entry };
+        let event = RoomEvent::Enter { customer: who.customer, entry: EntryId(random()?) };
         let written = rooms.writer().append(sale, &event, self.now()).await?;
         rooms.reached(written.partition, written.offset).await?;
         let Found::Open(room) = rooms.find(sale.as_str()) else { return Ok(closed()) };

@@ -69,8 +69,9 @@ enum Change {
     Remove,
 }
 
+/// What somebody may be let do: a person with an account, or a program with a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-enum Granted {
+pub(super) enum Granted {
     /// Place, read and withdraw orders of any customer
     Producer,
     /// Open and change listings

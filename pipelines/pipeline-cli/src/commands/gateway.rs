@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 use ingest_gateway::door::DoorStatus;
 use ingest_gateway::identity::{Identity, Roles};
 use order_model::{CustomerId, TimeMs};
 use order_worker::{Stop, StopLevel};
 use serde::Serialize;
 
+use super::account::Granted;
 use crate::ExitCode;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -33,7 +34,7 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Take orders over HTTP until told to end: SIGTERM finishes what is in hand, a second one stops at once
+    /// Take orders over HTTP and gRPC until told to end: SIGTERM finishes what is in hand, a second one stops at once
     Run {
         /// Where to listen; left out: gateway_listen of the configuration
         #[arg(long, value_name = "ADDRESS:PORT")]
@@ -46,19 +47,11 @@ enum Verb {
         customer: Option<CustomerId>,
         /// What it may do beyond ordering for itself
         #[arg(long = "role", value_name = "ROLE")]
-        roles: Vec<Role>,
+        roles: Vec<Granted>,
         /// How long it is good for, as 90d
         #[arg(long, value_name = "DURATION", default_value = "365d")]
         lifetime: String,
     },
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-enum Role {
-    /// Place, read and withdraw orders of any customer
-    Producer,
-    /// Open and change listings
-    Admin,
 }
 
 #[derive(Serialize)]
@@ -101,11 +94,16 @@ pub fn run(context: &Context, args: Args) -> Result<ExitCode> {
     }
 }
 
-fn key(context: &Context, customer: Option<CustomerId>, roles: &[Role], lifetime: &str) -> Result<ExitCode> {
+fn key(
+    context: &Context,
+    customer: Option<CustomerId>,
+    roles: &[Granted],
+    lifetime: &str,
+) -> Result<ExitCode> {
     let customer = customer.map_or_else(|| random().map(CustomerId), Ok)?;
     let lifetime_ms = parse_duration_ms(lifetime).map_err(|error| Failure::usage(error.to_string()))?;
     let has = |role| roles.contains(&role);
-    let roles = Roles { producer: has(Role::Producer), admin: has(Role::Admin) };
+    let roles = Roles { producer: has(Granted::Producer), admin: has(Granted::Admin) };
     let identity = Identity { customer, verified: true, roles };
     let until = now().after(lifetime_ms);
     let key = context.gateway_secret()?.program_key(&identity, TimeMs(until.0));

@@ -51,7 +51,8 @@ pub struct GatewaySettings {
     pub address_connections: usize,
     /// Event streams of one address at a time.
     pub address_streams: usize,
-    /// Orders and cancellations of one customer a second.
+    /// What one customer writes (orders, cancellations, coming to rooms and leaving them, subscriptions) or has looked up in a
+    /// store a second; what producers order or cancel is not counted.
     pub customer_per_second: u32,
     /// How people are let in from waiting rooms.
     pub pace: PaceTarget,

@@ -148,7 +148,7 @@ pub const OPTIONS: &[ConfigOption] = &[
         "",
         "where callbacks of the provider come in, as 127.0.0.1:8090; empty: nowhere",
     ),
-    option("gateway_listen", "127.0.0.1:8080", "where the gateway takes orders over HTTP"),
+    option("gateway_listen", "127.0.0.1:8080", "where the gateway takes orders over HTTP and gRPC"),
     option(
         "gateway_url",
         "",
@@ -198,7 +198,7 @@ pub const OPTIONS: &[ConfigOption] = &[
     option(
         "gateway_customer_per_second",
         "10",
-        "orders of one customer a second; four seconds' worth at once",
+        "what one customer writes or looks up in a store a second, producers' orders aside; four seconds' worth at once",
     ),
     option(
         "gateway_unready_ms",

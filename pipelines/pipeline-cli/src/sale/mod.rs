@@ -35,6 +35,7 @@ mod plan;
 #[cfg(test)]
 mod tests;
 
+use ingest_gateway::limits::{HOLD_MS_USUAL, RETENTION_MS_USUAL};
 use order_model::{Currency, ListingSettings, MinorUnits, PriceStep, Sku, TimeMs};
 
 pub use parse::parse_sale;
@@ -74,14 +75,10 @@ impl SaleRoom {
     /// What is wanted when the file is applied `now`. Times counted from then stay what they are when the room is open
     /// already: applying a file twice changes nothing.
     pub fn plan(&self, now: TimeMs, current: Option<&Opening>) -> RoomPlan {
-        let keep = |when: When, then: Option<TimeMs>| match (when, then) {
-            (When::After(_), Some(then)) => then,
-            _ => when.resolve(now),
-        };
         RoomPlan {
             window_ms: self.window_ms,
-            opens_at: keep(self.opens, current.map(|opening| opening.opens_at)),
-            closes_at: keep(self.closes, current.map(|opening| opening.closes_at)),
+            opens_at: self.opens.kept(now, current.map(|opening| opening.opens_at)),
+            closes_at: self.closes.kept(now, current.map(|opening| opening.closes_at)),
             people_max: self.people_max,
         }
     }
@@ -139,11 +136,11 @@ impl Default for Terms {
         Self {
             opens: When::At(TimeMs(0)),
             closes: When::At(TimeMs(0)),
-            hold_ms: 10 * 60_000,
+            hold_ms: HOLD_MS_USUAL,
             extensions_max: 0,
             limit_per_customer: 0,
             waitlist_max: 0,
-            retention_ms: 7 * 24 * 3_600_000,
+            retention_ms: RETENTION_MS_USUAL,
             tax_bp: 0,
             draw: false,
         }
@@ -159,21 +156,19 @@ impl Sale {
         now: TimeMs,
         current: Option<&ListingSettings>,
     ) -> ListingSettings {
-        let keep = |when: When, then: Option<TimeMs>| match (when, then) {
-            (When::After(_), Some(then)) => then,
-            _ => when.resolve(now),
-        };
         let terms = &listing.terms;
         let prices = listing.prices.iter().enumerate().map(|(index, step)| PriceStep {
-            from_time: keep(step.from, current.and_then(|c| c.prices.get(index)).map(|step| step.from_time)),
+            from_time: step
+                .from
+                .kept(now, current.and_then(|c| c.prices.get(index)).map(|step| step.from_time)),
             from_units: step.from_units,
             unit_price: step.unit_price,
         });
         ListingSettings {
             sale: self.name.clone(),
             currency: self.currency,
-            opens_at: keep(terms.opens, current.map(|current| current.opens_at)),
-            closes_at: keep(terms.closes, current.map(|current| current.closes_at)),
+            opens_at: terms.opens.kept(now, current.map(|current| current.opens_at)),
+            closes_at: terms.closes.kept(now, current.map(|current| current.closes_at)),
             limit_per_customer: terms.limit_per_customer,
             hold_ms: terms.hold_ms,
             extensions_max: terms.extensions_max,

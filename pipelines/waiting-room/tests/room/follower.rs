@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use order_codec::KeyRing;
 use order_log::{Clock, Log, MemoryLog};
-use order_model::{CommandId, TimeMs};
+use order_model::{CommandId, TimeMs, partition_of_key};
 use waiting_room::{
     Accepted, Keeper, Opening, PaceTarget, Phase, Pipeline, RoomEvent, RoomFollower, RoomTopic, RoomView,
     RoomWriter, Standing, commitment_to, new_seed, prove,
@@ -251,7 +251,7 @@ async fn orders_are_expected_until_they_are_noted() {
 #[tokio::test]
 async fn what_cannot_be_read_is_passed_over() {
     let place = Place::new();
-    let partition = place.topic.partition_of(&name("sale")).unwrap().0;
+    let partition = partition_of_key(b"sale", PARTITIONS).0;
     let mut unsigned = Vec::new();
     place.topic.codec.event_to(&RoomEvent::Open(settings(&ring(), 1_000_000, 0)), &mut unsigned);
     let none = order_log::Headers::NONE;

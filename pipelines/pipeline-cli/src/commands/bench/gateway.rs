@@ -9,6 +9,7 @@ use gateway_bench::streams::{self, StreamFigures, StreamOptions};
 use gateway_bench::{BenchError, ServerCommand};
 use serde::Serialize;
 
+use super::or_not_measured;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::notes::note;
@@ -154,10 +155,6 @@ impl Row for GatewayRow {
         cells.extend(or_not_measured(self.streams.as_ref().map(stream_cells)));
         cells
     }
-}
-
-fn or_not_measured<const N: usize>(cells: Option<[String; N]>) -> Vec<String> {
-    cells.map_or_else(|| vec!["not measured".to_owned(); N], Vec::from)
 }
 
 fn checked(checked: &gateway_bench::Checked) -> String {
