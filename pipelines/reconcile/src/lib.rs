@@ -29,6 +29,7 @@ use sink::{Fault, Reached};
 use sink_clickhouse::{Database, DerivedDifference, DifferenceKind, Row};
 use sink_dynamodb::{Item, Key, Retention};
 use tables::{Failure, Tables};
+use tokio::task::block_in_place;
 
 pub use mend::{Mended, mend};
 
@@ -261,7 +262,7 @@ impl From<Failure> for ReconcileError {
     }
 }
 
-/// Compares.
+/// Compares. Needs a Tokio runtime of several threads: log and registry are waited for on this one.
 pub async fn reconcile(ground: &Ground) -> Result<Reconciliation, ReconcileError> {
     let mut result = Reconciliation::default();
     let mut items = ground.tables.as_ref().map(|(_, retention)| sink_dynamodb::Fold::new(*retention));
@@ -272,7 +273,7 @@ pub async fn reconcile(ground: &Ground) -> Result<Reconciliation, ReconcileError
         let mut decisions = decisions::Decisions::new(ground, partition)?;
         let mut compared =
             ground.clickhouse.as_ref().map(|database| clickhouse::Rows::new(database, partition));
-        while let Some(arrivals) = decisions.next()? {
+        while let Some(arrivals) = block_in_place(|| decisions.next())? {
             if let Some(items) = &mut items {
                 arrivals.iter().for_each(|arrival| items.take(&arrival.decision));
             }

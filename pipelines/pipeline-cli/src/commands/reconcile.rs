@@ -64,6 +64,8 @@ impl From<&Difference> for DifferenceRow {
 pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
     let log = context.open_log_to_read()?;
     let analytics = if args.no_analytics { None } else { Some(Analytics::open(context)?) };
+    // Made where it may wait for the registry.
+    let codec = context.codec()?;
     let progress = Progress::start("decisions");
     let shown = progress.clone();
     block_on(async {
@@ -71,7 +73,7 @@ pub fn run(context: &Context, args: &Args) -> Result<ExitCode> {
             if args.no_tables { None } else { Some((context.tables().await?, Retention::default())) };
         let ground = Ground {
             log,
-            codec: context.codec()?,
+            codec,
             decisions: Arc::clone(&context.topics().decisions),
             tables,
             clickhouse: analytics.as_ref().map(|analytics| Database::new(&analytics.config)),

@@ -10,7 +10,7 @@ use crate::ground::{
     CutOff, Silent, append, append_decision, bare, batches, codec, empty_log, log_of, written,
 };
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_log_whose_beginning_has_expired_is_not_compared() {
     let ground = bare(CutOff(log_of(&batches())), codec());
     let error = reconcile(&ground).await.unwrap_err();
@@ -18,7 +18,7 @@ async fn a_log_whose_beginning_has_expired_is_not_compared() {
     assert!(error.to_string().contains("retention.ms"), "{error}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_registry_that_does_not_answer_is_no_record_that_is_no_decision() {
     let log = log_of(&batches());
     append(&log, Partition(1), TimeMs(1), &[0, 0, 0, 0, 9, 1]);
@@ -28,7 +28,7 @@ async fn a_registry_that_does_not_answer_is_no_record_that_is_no_decision() {
 }
 
 /// Its good row would go: nobody can say whether it is one.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_log_with_a_hole_or_a_record_that_is_no_decision_takes_nothing_away() {
     let [full, other] = batches().try_into().unwrap();
     for (is_gap, gaps, unreadable) in [(true, 1, 0), (false, 1, 1)] {

@@ -26,7 +26,7 @@ async fn mends(ground: &Ground, expected: u64, what: &str) -> Reconciliation {
     found
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn progress_that_is_lost_or_wrong_is_a_difference_and_costs_nothing_else() {
     let ground = written(&batches()).await;
     assert!(reconcile(&ground).await.unwrap().holds());
@@ -59,7 +59,7 @@ async fn progress_that_is_lost_or_wrong_is_a_difference_and_costs_nothing_else()
 }
 
 /// The roll-ups of a partition whose progress was lost are computed as far as its decisions go.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_roll_up_is_mended_where_the_progress_is_lost_too() {
     let ground = written(&batches()).await;
     run(&ground, "DELETE FROM progress WHERE partition = 1").await;
@@ -71,7 +71,7 @@ async fn a_roll_up_is_mended_where_the_progress_is_lost_too() {
     mends(&ground, 2, "one row, one progress").await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_decision_that_can_be_no_row_hides_no_difference() {
     let mut batches = batches();
     let late = &mut batches[1].arrivals[20].decision;
@@ -84,7 +84,7 @@ async fn a_decision_that_can_be_no_row_hides_no_difference() {
     mends(&ground, 1, "a row behind it").await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_item_that_dynamodb_refuses_keeps_nothing_else_from_being_mended() {
     let ground = written(&batches()).await;
     let key = Key { table: Table::Payments, hash: "a".to_owned(), range: "b".to_owned() };
@@ -100,7 +100,7 @@ async fn an_item_that_dynamodb_refuses_keeps_nothing_else_from_being_mended() {
     assert!(reconcile(&ground).await.unwrap().holds());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_log_alone_holds() {
     let found = reconcile(&bare(log_of(&batches()), codec())).await.unwrap();
     assert_eq!((found.decisions, found.items, found.rows, found.holds()), (120, None, None, true));
