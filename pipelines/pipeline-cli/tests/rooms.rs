@@ -51,7 +51,7 @@ fn gateway(place: &Place, name: &str) -> (Running, String) {
 fn a_room_from_its_opening_to_its_proof() {
     let place = Place::new();
     place.run(&["topic", "create"]).expect(ExitCode::Ok);
-    let room = "waitlist = 100\nroom = true\nroom_window = \"10m\"\nopens = \"+12s\"";
+    let room = "waitlist = 100\nroom = true\nroom_window = \"10m\"\nopens = \"+30s\"";
     fs::write(place.path().join("sale.toml"), SALE.replace("waitlist = 100", room)).unwrap();
     let plan = ["sale", "apply", "sale.toml", "--plan-only"];
     place.run(&plan).expect(ExitCode::Ok).says("open the waiting room");

@@ -8,6 +8,8 @@ import { follow } from "./stream.js";
 import { duration, isOver, money, number, reasonText, stateMood, stateText, stateTitle, time } from "./words.js";
 
 let order = null;
+/** The decision the page came with: up to it, events only tell how it came to that. */
+let known = null;
 const seen = new Set();
 
 function showLines() {
@@ -64,10 +66,18 @@ function addStep(event) {
 
 const CHANGES = { refund: false, refused: false };
 
-function take(type, event) {
+/** Whether what an event says is in what the page came with. */
+function isKnown(event, id) {
+  if (known && event.decided_at > known.at) known = null;
+  if (!known) return false;
+  if (id === known.id) known = null;
+  return true;
+}
+
+function take(event, id) {
   if (!event.event) return;
   addStep(event);
-  if (CHANGES[event.event] === false) return;
+  if (isKnown(event, id) || CHANGES[event.event] === false) return;
   const state = event.event === "extended" ? "held" : event.event;
   order = { ...order, ...event, state, reason: event.reason };
   show();
@@ -80,6 +90,7 @@ export async function start() {
   const path = `/v1/orders/${id}`;
   try {
     order = await ask("GET", path);
+    known = order.decision ? { id: order.decision, at: order.decided_at } : null;
   } catch (problem) {
     // Placed a moment ago, it may not have been read yet; its events will tell.
     if (problem.status !== 404) say(output, problem.message, "bad");
@@ -95,10 +106,10 @@ export async function start() {
     }),
   );
   const stream = follow(`${path}/events`, {
-    onEvent: (type, event) => {
-      take(type, event);
+    onEvent: (type, event, id) => {
+      take(event, id);
       // After its end only a refund can follow, and that may take a while.
-      if (isOver(order.state) && order.state !== "expired" && order.state !== "cancelled") stream.stop();
+      if (!known && isOver(order.state) && order.state !== "expired" && order.state !== "cancelled") stream.stop();
     },
     onState: (isLive) => (one("#live").hidden = !isLive),
     onEnd: (status) => {

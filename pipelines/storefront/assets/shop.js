@@ -36,11 +36,17 @@ function showSession() {
   all("[data-signed-out]").forEach((element) => (element.hidden = signedIn));
 }
 
+let counts = 0;
+
 async function countCart() {
   const badge = one("#cart-count");
   if (!badge || !isSignedIn()) return;
+  counts += 1;
+  const turn = counts;
   try {
     const cart = await ask("GET", "/v1/cart");
+    // An earlier question may be answered after a later one.
+    if (turn !== counts) return;
     const units = cart.lines.reduce((sum, line) => sum + line.quantity, 0);
     badge.textContent = units || "";
     badge.hidden = !units;

@@ -36,7 +36,7 @@ async function read(response, take) {
 }
 
 /**
- * Follows `path` until `stop()` is called: `onEvent(type, data)` for each event, `onState(isLive)` when the connection comes
+ * Follows `path` until `stop()` is called: `onEvent(type, data, id)` for each event, `onState(isLive)` when the connection comes
  * or goes. Ends by itself where the gateway says there is nothing to follow, and tells `onEnd(status)`.
  */
 export function follow(path, { onEvent, onState = () => {}, onEnd = () => {}, headers = {} }) {
@@ -60,7 +60,7 @@ export function follow(path, { onEvent, onState = () => {}, onEnd = () => {}, he
       wait = WAIT_FIRST_MS;
       if (event.id !== null) last = event.id;
       if (event.retry) wait = event.retry;
-      if (event.data) onEvent(event.type, JSON.parse(event.data));
+      if (event.data) onEvent(event.type, JSON.parse(event.data), event.id);
     });
     return true;
   };

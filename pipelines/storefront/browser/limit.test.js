@@ -38,7 +38,9 @@ test("of two tabs that buy at once, one gets it and the other hears why not", as
   assert.deepEqual([now.stock.sold - before.stock.sold, before.stock.free - now.stock.free], [1, 1]);
 
   // Nor later, nor from another browser: the limit is the customer's.
+  const answered = loser.waitForResponse((response) => new URL(response.url()).pathname === "/v1/orders");
   await loser.locator("#buy").click();
+  await answered;
   await loser.getByText("You have reached the limit for this item.").waitFor();
   await leave(context);
   const { context: others, page: another } = await customer(browser, shop, "gustav");

@@ -25,7 +25,7 @@ async function openSale() {
   const text = `[sale]
 name = "${SALE}"
 currency = "EUR"
-opens = "+8s"
+opens = "+20s"
 hold = "10m"
 room = true
 room_window = "1m"

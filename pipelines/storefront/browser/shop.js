@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { chromium } from "playwright-core";
 
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 const LOOK_MS = 50;
 const PASSWORD = "correct horse battery";
 const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"];
@@ -139,6 +139,13 @@ export async function buy(page, sku) {
 
 /** Waits until the page of an order shows a state. */
 export const reaches = (page, state) => page.locator(`#state[data-state="${state}"]`).waitFor();
+
+/** Waits until the page of an order tells as many steps, which are these. */
+export async function wentThrough(page, steps) {
+  const told = page.locator("#steps strong");
+  await told.nth(steps.length - 1).waitFor();
+  assert.deepEqual(await told.allInnerTexts(), steps);
+}
 
 /** Keeps a picture of a page. */
 export async function picture(page, name) {

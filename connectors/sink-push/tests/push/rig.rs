@@ -11,7 +11,7 @@ use sink_push::*;
 /// The time at which the tests' decisions are made.
 pub(crate) const NOW: u64 = 1_795_800_000_000;
 /// Longest wait for something that is to happen.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A clock the test sets. It goes on with real time, so that pauses end.
 #[derive(Clone)]

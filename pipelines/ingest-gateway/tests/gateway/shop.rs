@@ -28,7 +28,7 @@ use storefront::Storefront;
 use tokio::sync::oneshot;
 use waiting_room::{PaceTarget, RoomCodec, RoomTopic};
 
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 const LIMITS: ReadLimits = ReadLimits { records_max: 64, bytes_max: 1 << 20 };
 pub(crate) const PARTITIONS: u32 = 2;
 

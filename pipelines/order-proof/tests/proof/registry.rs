@@ -13,7 +13,7 @@ use crate::proving::prove_with;
 use crate::sale::{ORDERS, Sale};
 
 const FOREIGN_ID: u32 = 77;
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The files, and a foreign schema that is told only when it was asked for often enough.
 struct Hesitant {

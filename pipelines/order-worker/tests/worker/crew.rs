@@ -15,7 +15,7 @@ use order_worker::{
 use crate::sale::{DECISIONS, ORDERS, Sale};
 
 /// Longest wait for anything.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 const LIMITS: ReadLimits = ReadLimits { records_max: 16, bytes_max: 1 << 20 };
 
 /// A worker in a thread.
