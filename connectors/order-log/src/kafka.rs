@@ -47,7 +47,10 @@ impl KafkaLog {
     /// Connects, and makes sure that a broker answers.
     pub fn connect(options: KafkaOptions) -> Result<Self, LogError> {
         options.check()?;
-        let client = options.create(&options.client(), Context::default())?;
+        let mut config = options.client();
+        // Where the topic ends for our readers: they read what a transaction has not committed, too.
+        config.set("isolation.level", "read_uncommitted");
+        let client = options.create(&config, Context::default())?;
         let log = Self { options, client };
         log.metadata(None, log.options.connect_timeout())?;
         Ok(log)

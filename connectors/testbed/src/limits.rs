@@ -1,7 +1,7 @@
 //! Every time-out and size of the testbed, with its unit in its name.
 
 /// How long a server may take to answer after its start, in seconds.
-pub const START_TIMEOUT_SECONDS: u64 = 60;
+pub const START_TIMEOUT_SECONDS: u64 = 300;
 /// How long a detached server may take to end after it was asked to, in seconds; then it is killed.
 pub const STOP_TIMEOUT_SECONDS: u64 = 20;
 /// How often a condition is looked at while it is waited for, in milliseconds.

@@ -115,15 +115,36 @@ fn runner(folder: &Path) -> Result<PathBuf, TestbedError> {
         .map_err(TestbedError::io("start the registry from", folder))
 }
 
-/// Whether the list of subjects comes back.
+/// Whether it lists its subjects, and takes a schema: the first takes it long. The subject is gone afterwards.
 fn answers(port: u16) -> std::io::Result<bool> {
+    const SCHEMA: &str = r#"{"schema":"\"null\""}"#;
+    let steps = [
+        ("GET", "", ""),
+        ("POST", "/testbed/versions", SCHEMA),
+        ("POST", "/testbed", SCHEMA),
+        ("DELETE", "/testbed", ""),
+        ("DELETE", "/testbed?permanent=true", ""),
+    ];
+    for (method, path, body) in steps {
+        if !succeeds(port, method, path, body)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whether a request about subjects is answered well.
+fn succeeds(port: u16, method: &str, path: &str, body: &str) -> std::io::Result<bool> {
     let timeout = Some(Duration::from_millis(ANSWER_TIMEOUT_MS));
     let mut stream = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
     stream.set_read_timeout(timeout)?;
     stream.set_write_timeout(timeout)?;
-    stream.write_all(
-        b"GET /apis/ccompat/v7/subjects HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n",
-    )?;
+    let request = format!(
+        "{method} /apis/ccompat/v7/subjects{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\
+         Content-Type: application/vnd.schemaregistry.v1+json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer.starts_with("HTTP/1.1 200"))

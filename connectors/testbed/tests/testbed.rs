@@ -53,7 +53,7 @@ fn shared_servers_are_one() {
     .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.contains(r#"{"id":1}"#), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(r#"{"id":"#), "{answer}");
 }
 
 #[test]

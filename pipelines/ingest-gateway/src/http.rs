@@ -129,7 +129,12 @@ async fn live() -> &'static str {
     "live\n"
 }
 
-/// Requests can be served: decisions are read, the log answers, and the process is not about to end.
+/// Whether requests can be served, those for products among them where there is a shop.
+pub(crate) fn is_ready(gate: &Gate) -> bool {
+    !gate.is_draining() && gate.service.is_ready() && gate.shop.as_ref().is_none_or(|shop| shop.is_ready())
+}
+
+/// Requests can be served: decisions and products are read, the log answers, and the process is not about to end.
 #[utoipa::path(get, path = "/readyz", tag = "health", responses(
     (status = 200, description = "It is ready."),
     (status = 503, description = "It is not; the body says why.", body = Problem, content_type = "application/problem+json"),
@@ -137,10 +142,10 @@ async fn live() -> &'static str {
 async fn ready(State(gate): State<Arc<Gate>>) -> Response {
     let why = if gate.is_draining() {
         "the process is about to end"
-    } else if gate.service.is_ready() {
+    } else if is_ready(&gate) {
         return "ready\n".into_response();
     } else {
-        "decisions are not read yet, or the log does not answer"
+        "decisions or products are not read yet, or the log does not answer"
     };
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", why).into_response()
 }

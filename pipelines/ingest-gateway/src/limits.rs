@@ -93,6 +93,9 @@ pub struct ServiceLimits {
     pub recent_orders_max: usize,
     /// Commands of administration of which it is remembered what they said under their Idempotency-Key.
     pub recent_commands_max: usize,
+    /// Longest wait for the first decision about an order that nobody knows, before it is said that there is none, in
+    /// milliseconds.
+    pub order_expected_ms_max: u64,
 }
 
 impl Default for ServiceLimits {
@@ -104,6 +107,7 @@ impl Default for ServiceLimits {
             address_burst_max: 2_000,
             recent_orders_max: 65_536,
             recent_commands_max: 65_536,
+            order_expected_ms_max: 2_000,
         }
     }
 }
@@ -170,8 +174,6 @@ pub const SALES_SHOWN_MAX: usize = 50;
 pub const SALE_LISTINGS_LOOKED_AT_MAX: usize = 100;
 /// Longest wait for a store that knows orders of the past.
 pub const ARCHIVE_TIMEOUT: Duration = Duration::from_secs(3);
-/// Longest wait for the first decision about an order that nobody knows, before it is said that there is none.
-pub(crate) const ORDER_EXPECTED_MAX: Duration = Duration::from_secs(2);
 /// Most products shown as bought together with another.
 pub const TOGETHER_PRODUCTS_MAX: usize = 6;
 /// How long it is taken for known what is bought together: five minutes.

@@ -22,6 +22,7 @@ mod said;
 mod subscriptions;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use order_model::TimeMs;
 use tokio::sync::watch;
@@ -70,6 +71,8 @@ pub struct Service {
     said: Arc<Said>,
     pacing: Arc<Pacing>,
     archive: Option<Arc<dyn Archive>>,
+    /// Longest wait for the first decision about an order that nobody knows.
+    order_expected_max: Duration,
     /// True once nobody is to wait for decisions any more.
     ending: watch::Sender<bool>,
 }
@@ -79,8 +82,10 @@ impl Service {
     pub fn new(parts: ServiceParts, limits: &ServiceLimits) -> Self {
         let recent = Arc::new(Recent::new(limits.recent_orders_max));
         let said = Arc::new(Said::new(limits.recent_commands_max));
+        let pacing = Arc::new(Pacing::new(limits));
+        let order_expected_max = Duration::from_millis(limits.order_expected_ms_max);
         let (ending, _) = watch::channel(false);
-        Self { parts, recent, said, pacing: Arc::new(Pacing::new(limits)), archive: None, ending }
+        Self { parts, recent, said, pacing, archive: None, order_expected_max, ending }
     }
 
     /// The same service, which looks up in `archive` what the board has forgotten.

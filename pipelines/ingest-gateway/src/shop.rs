@@ -48,6 +48,12 @@ impl fmt::Debug for Shop {
 }
 
 impl Shop {
+    /// Whether the products are known that there were at the start. Where they cannot be read, nobody waits for them: what is
+    /// sold can be ordered without.
+    pub fn is_ready(&self) -> bool {
+        self.catalogue.caught_up() || self.catalogue.status().fault.is_some()
+    }
+
     /// The products as they are now.
     pub fn products(&self) -> Arc<Catalogue> {
         self.catalogue.snapshot()

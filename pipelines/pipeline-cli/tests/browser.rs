@@ -75,7 +75,7 @@ fn people_shop_in_a_browser() {
     let catalogue = root.join("connectors/catalogue/demo/catalogue.toml");
     place.run(&["catalogue", "apply", &catalogue.to_string_lossy()]).expect(ExitCode::Ok);
     let worker = Running::start(place.path(), "worker", &["worker", "run"]);
-    place.run(&["sale", "apply", "sale.toml"]).expect(ExitCode::Ok).says("watch-silver");
+    place.run(&["sale", "apply", "sale.toml", "--wait", "60s"]).expect(ExitCode::Ok).says("watch-silver");
     let payment = Running::start(place.path(), "payment", &["payment", "run"]);
     until("the payment worker runs", || payment.said().contains("taking money"));
 

@@ -96,7 +96,7 @@ fn decided(place: &Place) -> usize {
 }
 
 fn worker(place: &Place, name: &str) -> Running {
-    Running::start(place.path(), name, &["worker", "run", "-o", "ndjson", "--wait-for-log", "60"])
+    Running::start(place.path(), name, &["worker", "run", "-o", "ndjson", "--wait-for-log", "600"])
 }
 
 #[test]

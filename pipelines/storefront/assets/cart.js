@@ -13,9 +13,11 @@ const listings = new Map();
 
 async function listingOf(sku) {
   if (!listings.has(sku)) {
-    listings.set(sku, await ask("GET", `/v1/listings/${encodeURIComponent(sku)}`, { auth: false }).catch(() => null));
+    const listing = await ask("GET", `/v1/listings/${encodeURIComponent(sku)}`, { auth: false }).catch(() => null);
+    // A failure is not kept: the next look asks again.
+    if (listing) listings.set(sku, listing);
   }
-  return listings.get(sku);
+  return listings.get(sku) ?? null;
 }
 
 function change(sku, quantity) {
@@ -46,9 +48,16 @@ function row(line, listing) {
   );
 }
 
+let looks = 0;
+
 async function show() {
-  cart = await ask("GET", "/v1/cart");
-  const found = await Promise.all(cart.lines.map((line) => listingOf(line.sku)));
+  looks += 1;
+  const turn = looks;
+  const read = await ask("GET", "/v1/cart");
+  const found = await Promise.all(read.lines.map((line) => listingOf(line.sku)));
+  // An earlier question may be answered after a later one.
+  if (turn !== looks) return;
+  cart = read;
   one("#cart tbody").replaceChildren(...cart.lines.map((line, index) => row(line, found[index])));
   const isOpen = Boolean(cart.checking_out);
   const isEmpty = cart.lines.length === 0 && !isOpen;

@@ -37,11 +37,13 @@ async function read(response, take) {
 
 /**
  * Follows `path` until `stop()` is called: `onEvent(type, data, id)` for each event, `onState(isLive)` when the connection comes
- * or goes. Ends by itself where the gateway says there is nothing to follow, and tells `onEnd(status)`.
+ * or goes. Ends by itself where the gateway says there is nothing to follow, and tells `onEnd(status)`. What there was once is
+ * asked for again: another gateway may not have read so far.
  */
 export function follow(path, { onEvent, onState = () => {}, onEnd = () => {}, headers = {} }) {
   const ended = new AbortController();
   let last = null;
+  let isFound = false;
   let wait = WAIT_FIRST_MS;
 
   const once = async () => {
@@ -50,7 +52,8 @@ export function follow(path, { onEvent, onState = () => {}, onEnd = () => {}, he
     const access = isSignedIn() ? await token() : null;
     if (access) all.Authorization = `Bearer ${access}`;
     const response = await fetch(path, { headers: all, signal: ended.signal, cache: "no-store", credentials: "same-origin" });
-    if (response.status === 204 || [400, 403, 404, 410].includes(response.status)) {
+    const isMissing = response.status === 404 && !isFound;
+    if (isMissing || [204, 400, 403, 410].includes(response.status)) {
       onEnd(response.status);
       return false;
     }
@@ -60,7 +63,9 @@ export function follow(path, { onEvent, onState = () => {}, onEnd = () => {}, he
       wait = WAIT_FIRST_MS;
       if (event.id !== null) last = event.id;
       if (event.retry) wait = event.retry;
-      if (event.data) onEvent(event.type, JSON.parse(event.data), event.id);
+      if (!event.data) return;
+      isFound = true;
+      onEvent(event.type, JSON.parse(event.data), event.id);
     });
     return true;
   };

@@ -21,6 +21,7 @@ test("register, verify, order, pay, and see it paid", async () => {
   await picture(page, "home");
   await page.getByRole("searchbox").fill("gmae console");
   await page.keyboard.press("Enter");
+  await page.waitForURL((url) => url.searchParams.has("q"));
   await page.getByRole("link", { name: /Orbit X game console/ }).first().click();
   await page.waitForURL("/items/console-x");
   await picture(page, "item");

@@ -32,7 +32,7 @@ test("who waits gets what comes in, without touching the page", async () => {
   await second.page.waitForURL("/orders/*");
   await reaches(second.page, "waiting");
   await picture(second.page, "waiting");
-  await pipeline("listing", "restock", SKU, "1");
+  await pipeline("listing", "restock", SKU, "1", "--wait", "60s");
   await reaches(second.page, "paid");
   await wentThrough(second.page, ["On the waitlist", "Set aside for you", "Paid"]);
   await picture(second.page, "stock-came");
@@ -48,7 +48,7 @@ test("who no longer wants to wait withdraws, and the next in line is served", as
   }
   await jo.page.getByRole("button", { name: "Withdraw this order" }).click();
   await reaches(jo.page, "cancelled");
-  await pipeline("listing", "restock", SKU, "1");
+  await pipeline("listing", "restock", SKU, "1", "--wait", "60s");
   await reaches(kim.page, "paid");
   await leave(jo.context);
   await leave(kim.context);

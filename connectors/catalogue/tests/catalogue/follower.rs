@@ -99,7 +99,7 @@ fn bad_records_are_skipped_with_their_place_and_stop_nothing() {
         append(None, None);
     }
     topic.write(&[put("c", "Chair")]).unwrap();
-    await_that("it has read on", || follower.catalogue().len() == 2);
+    await_that("it has read on", || follower.catalogue().len() == 2 && follower.status().skipped.count >= 56);
     let skipped = follower.status().skipped;
     assert_eq!((skipped.count, skipped.latest.len()), (56, catalogue::limits::SKIPPED_KEPT_MAX));
 }
@@ -154,6 +154,5 @@ fn a_registry_that_is_away_delays_and_loses_nothing() {
     assert_eq!(found(&follower.catalogue(), &asking("")), ["a"], "readers keep what they have");
     assert!(follower.caught_up());
     registry.is_away.store(false, Ordering::Release);
-    await_that("it goes on", || follower.catalogue().len() == 2);
-    assert_eq!(follower.status().fault, None);
+    await_that("it goes on", || follower.catalogue().len() == 2 && follower.status().fault.is_none());
 }

@@ -105,20 +105,21 @@ fn sessions_keep_temporary_tables_and_settings_but_not_those_of_a_request() {
 
 #[test]
 fn a_session_serves_one_request_at_a_time() {
-    let slow = "SELECT sleepEachRow(0.1) FROM numbers(20) SETTINGS max_block_size = 1 FORMAT Null";
+    let slow = "SELECT sleepEachRow(0.1) FROM numbers(1200) SETTINGS max_block_size = 1 FORMAT Null";
+    let is_slow = "query LIKE 'SELECT sleepEachRow(0.1)%'";
     let target = path(&[("session_id", "slow")]);
     std::thread::scope(|scope| {
         let first = scope.spawn(|| send("POST", &target, &[], slow.as_bytes()));
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while run(
-            "SELECT count() FROM system.processes WHERE query LIKE '%sleepEachRow(0.1)%' AND query NOT LIKE '%processes%'",
-        ) != "1\n"
-        {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while run(&format!("SELECT count() FROM system.processes WHERE {is_slow}")) != "1\n" {
             assert!(Instant::now() < deadline && !first.is_finished(), "the slow statement was not seen");
         }
         let second = send("POST", &target, &[], b"SELECT 1");
         assert_eq!(second.header("x-clickhouse-exception-code"), Some("373"), "{}", second.text());
-        assert_eq!(first.join().unwrap().status, 200);
+        run(&format!("KILL QUERY WHERE {is_slow} SYNC"));
+        let first = first.join().unwrap();
+        assert_eq!(first.header("x-clickhouse-exception-code"), Some("394"), "{}", first.text());
+        assert_eq!(send("POST", &target, &[], b"SELECT 1").text(), "1\n");
     });
 }
 

@@ -3,8 +3,8 @@
 use crate::{Log, ReadLimits};
 
 use super::tools::{
-    QUIET, WIDE, append, appender, assert_quiet, await_ticket, create, expected, must, next_batch, numbers,
-    read, reader, reader_of_all, seen,
+    QUIET, WIDE, append, append_with_room, appender, assert_quiet, await_ticket, create, expected, must,
+    next_batch, numbers, read, reader, reader_of_all, seen,
 };
 
 /// Reading begins at the begin, in the middle, or at the end, as it was told.
@@ -33,7 +33,7 @@ pub fn waiting_readers_see_new_records(log: &dyn Log, topic: &str) {
         let reading = scope.spawn(|| read(&mut *reader, 30));
         let mut appender = appender(log);
         for number in 0..30 {
-            let ticket = must("appending", appender.append(numbers(topic, 0, [number])));
+            let ticket = append_with_room(&mut *appender, numbers(topic, 0, [number]), &mut Vec::new());
             await_ticket(&mut *appender, ticket);
         }
         match reading.join() {

@@ -88,11 +88,12 @@ pub(super) fn reader_of_all(log: &dyn Log, topic: &str, limits: ReadLimits) -> B
 /// Appends one batch with an appender of its own, and waits until it is acknowledged.
 pub(super) fn append(log: &dyn Log, batch: AppendBatch) {
     let mut appender = appender(log);
-    let ticket = must("appending", appender.append(batch));
+    let ticket = append_with_room(&mut *appender, batch, &mut Vec::new());
     await_ticket(&mut *appender, ticket);
 }
 
-/// Appends, making room when the queue is full; what is acknowledged meanwhile goes to `acknowledged`.
+/// Appends, waiting while nothing is taken: the queue is full, or a broker does not say yet what the topic is. What is
+/// acknowledged meanwhile goes to `acknowledged`.
 pub(super) fn append_with_room(
     appender: &mut dyn LogAppender,
     mut batch: AppendBatch,
@@ -108,6 +109,11 @@ pub(super) fn append_with_room(
         must("polling", appender.poll(POLL, acknowledged));
         deadline.check();
     }
+}
+
+/// Appends nothing: whatever the appender says of the next batch, it knows the topic.
+pub(super) fn know_topic(appender: &mut dyn LogAppender, topic: &str) {
+    append_with_room(appender, AppendBatch::new(topic.into()), &mut Vec::new());
 }
 
 /// All acknowledgements up to and with the one of `ticket`.

@@ -72,13 +72,20 @@ pub fn unknown_places_are_errors(log: &dyn Log, topic: &str) {
 }
 
 /// Appending fails, at once or later, and so does all that follows.
-fn append_fails(log: &dyn Log, batch: AppendBatch) {
+fn append_fails(log: &dyn Log, mut batch: AppendBatch) {
     let mut appender = appender(log);
     let known = batch.clone();
-    match appender.append(batch) {
-        Err(AppendError::Log(_)) => {}
-        Err(error) => panic!("an unknown place led to {error:?}"),
-        Ok(_) => await_failure(&mut *appender),
+    let deadline = Deadline::for_("what is said of an append to nowhere");
+    loop {
+        match appender.append(batch) {
+            Err(AppendError::Log(_)) => break,
+            // A broker does not say yet what the topic is.
+            Err(AppendError::Full(returned)) => batch = returned,
+            Err(error) => panic!("an unknown place led to {error:?}"),
+            Ok(_) => break await_failure(&mut *appender),
+        }
+        must("polling", appender.poll(POLL, &mut Vec::new()));
+        deadline.check();
     }
     must_fail("polling a broken appender", appender.poll(Duration::ZERO, &mut Vec::new()));
     must_fail("appending with a broken appender", appender.append(known));

@@ -1,7 +1,5 @@
 //! Web push, webhooks and SNS against endpoints that answer, refuse, forget and never end.
 
-use std::time::Duration;
-
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use order_model::*;
@@ -10,17 +8,16 @@ use sink_push::channels::sns::{SnsChannel, SnsOptions};
 use sink_push::channels::webhook::{ID_HEADER, SIGNATURE_HEADER, WebhookChannel, WebhookOptions, verify};
 use sink_push::channels::webpush::{VapidKey, WebPushChannel, WebPushOptions};
 use sink_push::contacts::WebSubscription;
+use sink_push::limits::LANES_DEFAULT;
 use sink_push::*;
 
 use crate::http::{Answer, Endpoint};
 use crate::rig::*;
 
-const ATTEMPT_MAX: Duration = Duration::from_millis(400);
-
 fn webhook() -> Box<dyn Channel> {
     let mut options = WebhookOptions::new(keys());
     options.insecure = true;
-    options.attempt_max = ATTEMPT_MAX;
+    options.attempt_max = PATIENCE;
     Box::new(WebhookChannel::new(options).unwrap())
 }
 
@@ -68,9 +65,13 @@ async fn a_webhook_without_an_answer_is_called_again_with_the_same_id() {
     for answer in [Answer::Silence, Answer::HangUp, Answer::Status(503), Answer::Later(429, 1)] {
         let endpoint = Endpoint::start(answer).await;
         let claims = SharedClaims::default();
-        let hands = Hands::new();
+        let hands = Hands::still();
         let mut sink = start(&claims, hooks(&endpoint.url), vec![webhook()], hands.clock());
         write(&mut sink, paid(1)).await;
+        until("it is called", || !endpoint.requests().is_empty()).await;
+        if answer == Answer::Silence {
+            time_runs_out().await;
+        }
         let courier = sink.courier();
         until("it is to be tried again", || courier.status()[0].retried > 0).await;
         endpoint.answer(Answer::Status(200));
@@ -91,12 +92,14 @@ async fn a_webhook_that_is_away_delays_no_other() {
     let urls = [away.url.clone(), there.url.clone(), refuses.url.clone(), "http://127.0.0.1:9".to_owned()];
     let contacts = everybody(move |who| vec![Address::Webhook(urls[usize::from(who.0[15]) % 4].clone())]);
     let claims = SharedClaims::default();
-    let mut sink = start(&claims, contacts, vec![webhook()], Hands::new().clock());
+    let mut sink = start(&claims, contacts, vec![webhook()], Hands::still().clock());
     write(&mut sink, paid(200)).await;
+    until("every lane waits for an answer", || away.requests().len() == LANES_DEFAULT).await;
+    time_runs_out().await;
     until("those that are there are called", || there.requests().len() == 50).await;
     until("those that refuse are done", || claims.0.count(ClaimState::Failed) == 50).await;
     // One that does not answer is asked by as many lanes as there are, once, and then rests.
-    assert!(away.requests().len() <= 64, "{} calls", away.requests().len());
+    assert_eq!(away.requests().len(), LANES_DEFAULT);
 }
 
 #[tokio::test]
@@ -168,7 +171,7 @@ async fn sns(endpoint: &str) -> Vec<Box<dyn Channel>> {
     let mut options = SnsOptions::new("eu-central-1");
     options.endpoint = Some(endpoint.to_owned());
     options.sender = Some("SHOP".to_owned());
-    options.attempt_max = ATTEMPT_MAX;
+    options.attempt_max = PATIENCE;
     let client = options.client().await;
     vec![
         Box::new(SnsChannel::sms(client.clone(), options.clone())),
@@ -218,6 +221,10 @@ async fn sns_without_an_answer_is_not_asked_again() {
         let hands = Hands::new();
         let mut sink = start(&claims, telephones(), sns(&endpoint.url).await, hands.clock());
         write(&mut sink, paid(1)).await;
+        until("both are called", || endpoint.requests().len() == 2).await;
+        if answer == Answer::Silence {
+            time_runs_out().await;
+        }
         until("both are settled", || claims.0.count(state) == 2).await;
         hands.advance(60_000);
         assert!(sink.courier().delivered(PATIENCE).await);

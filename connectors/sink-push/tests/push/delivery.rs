@@ -13,15 +13,14 @@ use sink_push::*;
 
 use crate::rig::*;
 
-fn email(server: &SmtpServer) -> Box<dyn Channel> {
-    email_within(server, Duration::from_millis(500))
-}
+/// Most connections of [`email`].
+const CONNECTIONS: u8 = 4;
 
-fn email_within(server: &SmtpServer, attempt_max: Duration) -> Box<dyn Channel> {
+fn email(server: &SmtpServer) -> Box<dyn Channel> {
     let mut options =
         EmailOptions::new("127.0.0.1", server.port(), Security::None, "The Shop <orders@shop.example>");
-    options.attempt_max = attempt_max;
-    options.connections = 4;
+    options.attempt_max = PATIENCE;
+    options.connections = usize::from(CONNECTIONS);
     Box::new(EmailChannel::new(options).unwrap())
 }
 
@@ -92,7 +91,7 @@ async fn a_server_that_is_away_costs_time_and_nothing_else() {
         let server = SmtpServer::start().unwrap();
         server.behave(behaviour);
         let claims = SharedClaims::default();
-        let hands = Hands::new();
+        let hands = Hands::still();
         let outbox = Outbox::in_memory();
         let contacts = everybody(|customer| {
             let mut addresses = mailbox(customer);
@@ -104,6 +103,10 @@ async fn a_server_that_is_away_costs_time_and_nothing_else() {
         let decisions = (1..=20).map(|number| about(OrderEventKind::Paid, number.into(), number));
         write(&mut sink, decisions.collect()).await;
         until("the other channel goes on", || outbox.distinct() == 20).await;
+        if behaviour == Behaviour::Silent {
+            until("every lane has called", || server.connections() == u64::from(CONNECTIONS)).await;
+            time_runs_out().await;
+        }
         let courier = sink.courier();
         until("the failure is seen", || courier.status()[0].retried > 0).await;
         let status = courier.status().remove(0);
@@ -128,6 +131,10 @@ async fn a_mail_whose_answer_is_lost_is_not_sent_again() {
         let hands = Hands::new();
         let mut sink = start(&claims, everybody(mailbox), vec![email(&server)], hands.clock());
         write(&mut sink, vec![about(OrderEventKind::Paid, 1, 1)]).await;
+        until("it is taken", || server.counted() == (1, 0)).await;
+        if behaviour == Behaviour::FallsSilent {
+            time_runs_out().await;
+        }
         until("it is settled", || claims.0.count(ClaimState::Unknown) == 1).await;
         server.behave(Behaviour::Takes);
         write(&mut sink, vec![about(OrderEventKind::Paid, 1, 1), about(OrderEventKind::Paid, 2, 2)]).await;
@@ -196,14 +203,14 @@ async fn what_a_killed_process_left_is_sent_by_the_next() {
     server.behave(Behaviour::Silent);
     let claims = SharedClaims::default();
     let hands = Hands::new();
-    let mut sink = start(&claims, everybody(mailbox), vec![email_within(&server, PATIENCE)], hands.clock());
+    let mut sink = start(&claims, everybody(mailbox), vec![email(&server)], hands.clock());
     let decisions = (1..=30).map(|number| about(OrderEventKind::Paid, number.into(), number));
     write(&mut sink, decisions.collect()).await;
     until("somebody is at it", || claims.0.count(ClaimState::Attempting) == 4).await;
     drop(sink);
     server.behave(Behaviour::Takes);
     let sink = start(&claims, everybody(mailbox), vec![email(&server)], hands.clock());
-    until("what nobody was at is sent", || server.counted().0 == 26).await;
+    until("what nobody was at is sent", || claims.0.count(ClaimState::Sent) == 26).await;
     assert_eq!(claims.0.count(ClaimState::Attempting), 4);
     // What somebody was at when they died may have arrived: a mail is not sent again.
     hands.advance(60_000);
@@ -264,9 +271,9 @@ async fn a_backlog_beyond_memory_is_worked_off_from_the_claims() {
     let queued = sink.courier().status()[0].queued;
     assert!(queued <= QUEUED_NOTICES_MAX, "{queued} in memory");
     server.behave(Behaviour::Takes);
-    until("all have arrived", || {
+    until_counted("all have arrived", count, || {
         hands.advance(100);
-        server.counted().0 == count
+        server.counted().0
     })
     .await;
     assert!(sink.courier().delivered(PATIENCE).await);

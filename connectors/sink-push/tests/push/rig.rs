@@ -1,8 +1,8 @@
 //! Decisions, contacts and sinks for the tests.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use order_model::*;
 use sink::{Arrival, Batch, Refused, Target};
@@ -13,25 +13,33 @@ pub(crate) const NOW: u64 = 1_795_800_000_000;
 /// Longest wait for something that is to happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A clock the test sets. It goes on with real time, so that pauses end.
+/// A clock the test sets.
 #[derive(Clone)]
-pub(crate) struct Hands(Arc<AtomicU64>);
-
-static START: LazyLock<std::time::Instant> = LazyLock::new(std::time::Instant::now);
+pub(crate) struct Hands {
+    base: Arc<AtomicU64>,
+    since: Option<Instant>,
+}
 
 impl Hands {
+    /// Goes on with real time, so that pauses end.
     pub(crate) fn new() -> Self {
-        Self(Arc::new(AtomicU64::new(NOW)))
+        Self { since: Some(Instant::now()), ..Self::still() }
+    }
+
+    /// Stands still: what is to be tried again later waits for the test.
+    pub(crate) fn still() -> Self {
+        Self { base: Arc::new(AtomicU64::new(NOW)), since: None }
     }
 
     pub(crate) fn advance(&self, ms: u64) {
-        self.0.fetch_add(ms, Ordering::Relaxed);
+        self.base.fetch_add(ms, Ordering::Relaxed);
     }
 
     pub(crate) fn clock(&self) -> Clock {
-        let base = Arc::clone(&self.0);
+        let (base, since) = (Arc::clone(&self.base), self.since);
         Arc::new(move || {
-            TimeMs(base.load(Ordering::Relaxed) + u64::try_from(START.elapsed().as_millis()).unwrap())
+            let gone = since.map_or(0, |since| u64::try_from(since.elapsed().as_millis()).unwrap());
+            TimeMs(base.load(Ordering::Relaxed) + gone)
         })
     }
 }
@@ -157,11 +165,34 @@ pub(crate) async fn write(
 
 /// Waits until something holds.
 pub(crate) async fn until(what: &str, holds: impl Fn() -> bool) {
-    let deadline = std::time::Instant::now() + PATIENCE;
+    let deadline = Instant::now() + PATIENCE;
     while !holds() {
-        assert!(std::time::Instant::now() < deadline, "waited in vain: {what}");
+        assert!(Instant::now() < deadline, "waited in vain: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// Waits until so much is counted, as long as the count grows.
+pub(crate) async fn until_counted(what: &str, goal: u64, count: impl Fn() -> u64) {
+    let (mut seen, mut deadline) = (0, Instant::now() + PATIENCE);
+    loop {
+        let counted = count();
+        if counted >= goal {
+            return;
+        }
+        if counted > seen {
+            (seen, deadline) = (counted, Instant::now() + PATIENCE);
+        }
+        assert!(Instant::now() < deadline, "waited in vain: {what}, {counted} of {goal}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Has the time of every attempt under way run out at once, so that no other is ended by how long it takes.
+pub(crate) async fn time_runs_out() {
+    tokio::time::pause();
+    tokio::time::advance(PATIENCE).await;
+    tokio::time::resume();
 }
 
 impl Claims for SharedClaims {

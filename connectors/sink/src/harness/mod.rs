@@ -36,7 +36,7 @@ use crate::target::Target;
 use rig::Rig;
 
 /// How long a law may take; a law that waits in vain is broken.
-pub const LAW_TIMEOUT: Duration = Duration::from_secs(180);
+pub const LAW_TIMEOUT: Duration = Duration::from_secs(600);
 /// Commands of the sale that the laws are run on, unless the subject says otherwise.
 pub const COMMANDS: u64 = 400;
 /// Partitions of the sale.

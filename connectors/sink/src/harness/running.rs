@@ -77,11 +77,14 @@ pub(super) async fn metrics_say_what_was_done<S: Subject>(rig: &mut Rig<S>) -> O
 pub(super) async fn memory_is_bounded<S: Subject>(rig: &mut Rig<S>) -> Outcome {
     let usual = rig.subject.limits();
     let limits = SinkLimits { held_bytes_max: 24 * 1_024, read_records_max: 5, ..usual };
-    let log = rig.log();
+    let log = SaleLog::of(&rig.part(0, 0, 1));
     let mut runner = rig.start_with(&log, limits, "one").await;
+    let all = rig.partitions().len();
+    runner.until(|status| status.partitions.len() == all).await;
     // A target that takes nothing: reading stops when enough is held.
-    runner.until(|status| !status.partitions.is_empty()).await;
     runner.handle.pause();
+    runner.until(|status| status.is_paused).await;
+    log.append(&rig.entries());
     runner.until(|status| status.held_bytes >= limits.held_bytes_max).await;
     runner.handle.resume();
     runner.reaches(&rig.ends()).await;

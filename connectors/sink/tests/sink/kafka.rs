@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use order_codec::{Codec, FileSchemas, KeyRing};
-use order_log::{AppendBatch, KafkaLog, KafkaOptions, Log, TopicSpec};
+use order_log::{AppendBatch, AppendError, KafkaLog, KafkaOptions, Log, TopicSpec};
 use order_model::TimeMs;
 use sink::harness::{Injected, Sale, Subject};
 use sink::{
@@ -57,9 +57,16 @@ impl Place {
             }
         }
         let mut appender = self.parts.log.appender().unwrap();
-        appender.append(batch).unwrap();
-        let mut acknowledged = Vec::new();
+        let (deadline, mut acknowledged) = (Instant::now() + PATIENCE, Vec::new());
+        let mut left = Some(batch);
         while acknowledged.is_empty() {
+            assert!(Instant::now() < deadline, "waited in vain for an acknowledgement");
+            left = left.and_then(|batch| match appender.append(batch) {
+                Ok(_) => None,
+                // The broker does not say yet what the topic is.
+                Err(AppendError::Full(batch)) => Some(batch),
+                Err(error) => panic!("{error}"),
+            });
             appender.poll(Duration::from_millis(100), &mut acknowledged).unwrap();
         }
     }

@@ -20,6 +20,8 @@ async fn six_hours_of_outage_lose_nothing_and_hold_little() {
     let (runner, mut handle) = Runner::new(storage.open().await, log.parts(), options).unwrap();
     storage.inject(Some(Injected::Outage));
     let run = tokio::spawn(runner.run());
+    // The clock waits for no thread: the hours begin once the target was asked in vain.
+    assert!(handle.until(|status| status.retries > 0).await);
     tokio::time::sleep(HOURS_6).await;
 
     let during = handle.status();
@@ -36,6 +38,7 @@ async fn six_hours_of_outage_lose_nothing_and_hold_little() {
     storage.inject(Some(Injected::Outage));
     // An outage while it writes: what is read in the meantime is bounded.
     let rows = handle.status().rows;
+    assert!(handle.until(|status| status.fault.is_some() && status.held_bytes > 0).await);
     tokio::time::sleep(HOURS_6).await;
     let during = handle.status();
     assert!(during.rows <= rows + 50_000 && during.held_bytes > 0, "{during:?}");

@@ -16,6 +16,7 @@ use super::proto::people::v1::{
 use super::proto::rooms::v1::room_service_server;
 use super::proto::{listing_service_server, order_service_server};
 use crate::http::gate::Gate;
+use crate::http::is_ready;
 use crate::limits::HEALTH_EVERY;
 
 /// The names that can be asked for; the empty one is the whole process.
@@ -35,11 +36,7 @@ const NAMES: [&str; 10] = [
 pub(super) struct ServerHealth(pub(super) Arc<Gate>);
 
 fn serving(gate: &Gate) -> ServingStatus {
-    if !gate.is_draining() && gate.service.is_ready() {
-        ServingStatus::Serving
-    } else {
-        ServingStatus::NotServing
-    }
+    if is_ready(gate) { ServingStatus::Serving } else { ServingStatus::NotServing }
 }
 
 fn answer(status: ServingStatus) -> HealthCheckResponse {

@@ -24,6 +24,7 @@ use super::products::{Asked, asked};
 use super::request::Segment;
 use crate::board::{Listing, SaleStanding, WallView};
 use crate::limits::{ORDER_UNITS_SHOWN_MAX, PRODUCTS_PER_PAGE, SALES_SHOWN_MAX};
+use crate::service::Refusal;
 use crate::shop::{choice_name, picture};
 use crate::views::StockView;
 
@@ -178,9 +179,14 @@ fn stock(view: StockView) -> Stock {
 
 async fn item(State(gate): State<Arc<Gate>>, Segment(sku): Segment<Sku>) -> Result<Response, Problem> {
     let products = gate.shop()?.products();
-    let listing = gate.service.board().listing(&sku);
-    let known = product_or_bare(&products, &sku, listing.is_some());
-    let Some(product) = known else { return Ok(missing(&gate, "There is no such product.")) };
+    let listing = gate.service.listing(&sku);
+    let known = product_or_bare(&products, &sku, listing.is_ok());
+    let Some(product) = known else {
+        return match listing {
+            Err(refusal @ Refusal::NotReady) => Err(refusal.into()),
+            _ => Ok(missing(&gate, "There is no such product.")),
+        };
+    };
     let view = Item {
         sku: product.sku.to_string(),
         title: product.title.clone(),
@@ -198,7 +204,7 @@ async fn item(State(gate): State<Arc<Gate>>, Segment(sku): Segment<Sku>) -> Resu
             .map(|attribute| Attribute { name: attribute.name.clone(), value: attribute.value.clone() })
             .collect(),
         pictures: product.images.iter().map(picture).collect(),
-        offer: listing.map(|listing| offer(&gate, &listing, gate.service.now())),
+        offer: listing.ok().map(|listing| offer(&gate, &listing, gate.service.now())),
     };
     Ok(show(&gate, |pages| pages.item(&view)))
 }
@@ -211,9 +217,11 @@ fn product_or_bare(products: &Catalogue, sku: &Sku, is_listed: bool) -> Option<P
     }
 }
 
-async fn wall(State(gate): State<Arc<Gate>>, Segment(name): Segment<String>) -> Response {
-    let Some(view) = gate.service.board().sale(&name) else {
-        return missing(&gate, "There is no such sale.");
+async fn wall(State(gate): State<Arc<Gate>>, Segment(name): Segment<String>) -> Result<Response, Problem> {
+    let view = match gate.service.sale(&name) {
+        Ok(view) => view,
+        Err(refusal @ Refusal::NotReady) => return Err(refusal.into()),
+        Err(_) => return Ok(missing(&gate, "There is no such sale.")),
     };
     let WallView { decided, decided_per_second, items, stock: whole, .. } = view;
     let products = gate.shop.as_ref().map(|shop| shop.products());
@@ -227,7 +235,7 @@ async fn wall(State(gate): State<Arc<Gate>>, Segment(name): Segment<String>) -> 
         })
         .collect();
     let figures = Figures { decided, decided_per_second, stock: stock(whole), items };
-    show(&gate, |pages| pages.wall(&name, &figures))
+    Ok(show(&gate, |pages| pages.wall(&name, &figures)))
 }
 
 async fn room(State(gate): State<Arc<Gate>>, Segment(name): Segment<String>) -> Response {

@@ -11,9 +11,8 @@ use super::archive::Undecided;
 use super::place::Placed;
 use super::recent::{About, Written};
 use super::refusal::Refusal;
-use crate::board::{EventId, Listing, ListingNews, OrderNews, Remembered, WallNews, WallView};
+use crate::board::{Board, EventId, Listing, ListingNews, OrderNews, Remembered, WallNews, WallView};
 use crate::identity::Identity;
-use crate::limits::ORDER_EXPECTED_MAX;
 
 /// The decisions about an order: those there are, and those to come. Ends when the reader does not keep up.
 #[derive(Debug)]
@@ -81,7 +80,7 @@ impl Service {
                     let is_new = after.is_none_or(|after| !archived.id.is_by(after));
                     before.extend(is_new.then(|| Arc::new(archived.into_news())));
                 }
-                Err(Refusal::OrderUnknown) => match timeout(ORDER_EXPECTED_MAX, feed.recv()).await {
+                Err(Refusal::OrderUnknown) => match timeout(self.order_expected_max, feed.recv()).await {
                     Ok(news) => before.extend(news),
                     Err(_) if self.board().is_ready() => return Err(Refusal::OrderUnknown),
                     Err(_) => {}
@@ -97,24 +96,37 @@ impl Service {
         self.board().orders_of(who.customer, after, count)
     }
 
+    /// What the board knows. Of what it does not know nobody can say that there is none before all decisions are read.
+    fn on_board<T>(&self, look: impl Fn(&Board) -> Option<T>, none: Refusal) -> Result<T, Refusal> {
+        let board = self.board();
+        if let Some(known) = look(board) {
+            return Ok(known);
+        }
+        if !board.is_ready() {
+            return Err(Refusal::NotReady);
+        }
+        // It may have been read between the two looks.
+        look(board).ok_or(none)
+    }
+
     /// A listing.
     pub fn listing(&self, sku: &Sku) -> Result<Listing, Refusal> {
-        self.board().listing(sku).ok_or(Refusal::ListingUnknown)
+        self.on_board(|board| board.listing(sku), Refusal::ListingUnknown)
     }
 
     /// The states of a listing.
     pub fn listing_events(&self, sku: &Sku) -> Result<watch::Receiver<Arc<ListingNews>>, Refusal> {
-        self.board().follow_listing(sku).ok_or(Refusal::ListingUnknown)
+        self.on_board(|board| board.follow_listing(sku), Refusal::ListingUnknown)
     }
 
     /// The figures of a sale as they are.
     pub fn sale(&self, sale: &str) -> Result<WallView, Refusal> {
-        self.board().sale(sale).ok_or(Refusal::SaleUnknown)
+        self.on_board(|board| board.sale(sale), Refusal::SaleUnknown)
     }
 
     /// The figures of a sale, whenever they change.
     pub fn sale_events(&self, sale: &str) -> Result<watch::Receiver<Arc<WallNews>>, Refusal> {
-        self.board().follow_sale(sale).ok_or(Refusal::SaleUnknown)
+        self.on_board(|board| board.follow_sale(sale), Refusal::SaleUnknown)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Orders that were written lately: so that fifty retries at once are one record and get one answer, and that an order can
 //! be looked at and withdrawn before it is decided.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque, hash_map};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use order_model::{CustomerId, OrderId, Sku};
@@ -72,9 +72,18 @@ struct Entries {
 impl Entries {
     /// The entry of this name, or of the order under whatever name.
     fn find(&mut self, name: Name, order: OrderId) -> Option<&mut Entry> {
-        let known = [name, Name::Order(order)].into_iter().find(|name| self.by_name.contains_key(name));
-        let name = known.or_else(|| self.keyed.get(&order).map(|key| Name::Key(*key)))?;
-        self.by_name.get_mut(&name)
+        // Nearly all are new: each question less is a look at memory that nobody has touched for long.
+        let by_id = Name::Order(order);
+        let found = if self.by_name.contains_key(&name) {
+            Some(name)
+        } else if name != by_id && self.by_name.contains_key(&by_id) {
+            Some(by_id)
+        } else if self.keyed.is_empty() {
+            None
+        } else {
+            self.keyed.get(&order).map(|key| Name::Key(*key))
+        };
+        self.by_name.get_mut(&found?)
     }
 
     fn add(&mut self, name: Name, about: About) {
@@ -89,9 +98,7 @@ impl Entries {
 
     fn remove(&mut self, name: Name) -> Option<Entry> {
         let entry = self.by_name.remove(&name)?;
-        if let Name::Key(_) = name {
-            self.keyed.remove(&entry.about.order);
-        }
+        self.drop_key(name, entry.about.order);
         Some(entry)
     }
 
@@ -102,13 +109,22 @@ impl Entries {
                 return;
             }
             let Some((number, name)) = self.by_age.pop_front() else { return };
-            let Some(entry) = self.by_name.get(&name).filter(|entry| entry.number == number) else {
-                continue;
-            };
-            match entry.progress {
-                Progress::Writing(_) => self.by_age.push_back((number, name)),
-                Progress::Written { .. } => drop(self.remove(name)),
+            let hash_map::Entry::Occupied(entry) = self.by_name.entry(name) else { continue };
+            match entry.get() {
+                Entry { number: known, .. } if *known != number => {}
+                Entry { progress: Progress::Writing(_), .. } => self.by_age.push_back((number, name)),
+                Entry { progress: Progress::Written { .. }, .. } => {
+                    let order = entry.remove().about.order;
+                    self.drop_key(name, order);
+                }
             }
+        }
+    }
+
+    /// Forgets the key an order was named by.
+    fn drop_key(&mut self, name: Name, order: OrderId) {
+        if let Name::Key(_) = name {
+            self.keyed.remove(&order);
         }
     }
 }

@@ -78,6 +78,9 @@ pub enum Refusal {
         /// When to ask again.
         retry_after_seconds: u64,
     },
+    /// Not all that is decided is known here.
+    #[error("decisions are not read yet here, or the log does not answer; ask again")]
+    NotReady,
     /// Too much is in hand here.
     #[error("too many requests are in hand; nothing was written, ask again")]
     Overloaded,
@@ -177,6 +180,7 @@ impl Refusal {
             Self::KeyInvalid => "idempotency_key_invalid",
             Self::KeyReused => "idempotency_key_reused",
             Self::TooOften { .. } => "too_often",
+            Self::NotReady => "not_ready",
             Self::Overloaded => "overloaded",
             Self::LogAway => "log_away",
             Self::OutcomeUnknown => "outcome_unknown",
@@ -223,7 +227,8 @@ impl Refusal {
             Self::CurrencyNeeded | Self::KeyReused | Self::Invalid(_) => Code::Unprocessable,
             Self::KeyInvalid => Code::Malformed,
             Self::TooOften { .. } => Code::TooMany,
-            Self::Overloaded
+            Self::NotReady
+            | Self::Overloaded
             | Self::LogAway
             | Self::TooManyReaders
             | Self::RoomsBehind
@@ -248,7 +253,8 @@ impl Refusal {
             Self::TooOften { retry_after_seconds } => Some(*retry_after_seconds),
             Self::RoomRefused { retry_after_seconds, .. } => *retry_after_seconds,
             Self::People(refusal) => refusal.retry_after_seconds(),
-            Self::Overloaded
+            Self::NotReady
+            | Self::Overloaded
             | Self::LogAway
             | Self::OutcomeUnknown
             | Self::TooManyReaders

@@ -33,8 +33,8 @@ impl Service {
     ) -> Result<(), Refusal> {
         let (Interest::Opening(sku) | Interest::Stock(sku)) = interest;
         let is_product = shop.is_some_and(|shop| shop.products().get(sku).is_some());
-        if !is_product && self.board().listing(sku).is_none() {
-            return Err(Refusal::ListingUnknown);
+        if !is_product {
+            self.listing(sku)?;
         }
         let subscriber = Subscriber { customer, since: self.now() };
         let is_noted = people.accounts.subscribe(interest, subscriber).await.map_err(PeopleRefusal::from)?;

@@ -39,19 +39,30 @@ const SERVICES: [&str; 9] = [
     "doorbuster.rooms.v1.RoomService",
 ];
 
-/// Posts bytes as a call; says the HTTP status, the content type and the gRPC status.
-async fn raw_call(shop: &Shop, path: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, String, String) {
+/// Posts bytes as a call; only the server looks at its deadline.
+async fn post_call(shop: &Shop, path: &str, headers: &[(&str, &str)], body: &[u8]) -> reqwest::Response {
     let client = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
     let mut request = client.post(format!("http://{}{path}", shop.address)).body(body.to_vec());
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let response = request.send().await.unwrap();
+    request.send().await.unwrap()
+}
+
+/// The same; says the HTTP status, the content type and the gRPC status.
+async fn raw_call(shop: &Shop, path: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, String, String) {
+    let response = post_call(shop, path, headers, body).await;
     let text = |name: &str| {
         let value = response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
         value.unwrap_or_default()
     };
     (response.status().as_u16(), text("content-type"), text("grpc-status"))
+}
+
+/// A message as it goes over the wire: not compressed, and its length before it.
+fn framed(message: &impl prost::Message) -> Vec<u8> {
+    let message = message.encode_to_vec();
+    [&[0_u8][..], &u32::try_from(message.len()).unwrap().to_be_bytes(), &message].concat()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,33 +98,30 @@ async fn malformed_calls_are_refused_in_their_own_language() {
 #[tokio::test(flavor = "multi_thread")]
 async fn deadlines_are_kept() {
     let shop = Shop::open(Wishes { undecided: true, ..Wishes::default() }).await;
-    let mut client = OrderServiceClient::new(channel(&shop).await);
+    let path = "/doorbuster.orders.v1.OrderService/PlaceOrder";
+    let token = format!("Bearer {}", shop.key(7, ""));
+    let headers = |timeout| {
+        [("content-type", "application/grpc"), ("grpc-timeout", timeout), ("authorization", token.as_str())]
+    };
     let mut ask = place("A", 1);
     let order = ask.order.as_mut().unwrap();
     (order.currency, order.partial) = ("EUR".to_owned(), true);
     // Nobody decides: there is an answer all the same before the deadline, not as late as the wait would let it be.
     let begun = Instant::now();
-    let mut request = of(&shop, 7, ask.clone());
-    request.set_timeout(Duration::from_secs(2));
-    let order = client.place_order(request).await.unwrap().into_inner();
+    let answer = post_call(&shop, path, &headers("2S"), &framed(&ask)).await.bytes().await.unwrap();
+    let order = proto::Order::decode(&answer[5..]).unwrap();
     assert_eq!(order.state(), OrderState::Accepted);
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     // The log does not answer: the deadline passes, and nobody knows.
     shop.log.silence(true);
-    let path = "/doorbuster.orders.v1.OrderService/PlaceOrder";
-    let message = PlaceOrderRequest { wait: None, ..ask }.encode_to_vec();
-    let mut body = vec![0];
-    body.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
-    body.extend(message);
-    let token = format!("Bearer {}", shop.key(7, ""));
-    let headers =
-        [("content-type", "application/grpc"), ("grpc-timeout", "100m"), ("authorization", token.as_str())];
-    let (_, _, code) = raw_call(&shop, path, &headers, &body).await;
+    let ask = PlaceOrderRequest { wait: None, ..ask };
+    let (_, _, code) = raw_call(&shop, path, &headers("100m"), &framed(&ask)).await;
     assert_eq!(code, i32::from(Code::DeadlineExceeded).to_string());
     shop.log.silence(false);
     // A stream ends with its deadline.
+    let mut client = OrderServiceClient::new(channel(&shop).await);
     let mut request = of(&shop, 7, WatchOrderRequest { order_id: order.order_id, ..Default::default() });
-    request.metadata_mut().insert("grpc-timeout", "50m".parse().unwrap());
+    request.metadata_mut().insert("grpc-timeout", "2S".parse().unwrap());
     let mut events = client.watch_order(request).await.unwrap().into_inner();
     problem(&events.message().await.unwrap_err(), Code::DeadlineExceeded, "deadline_passed");
     drop((client, events));

@@ -1,8 +1,12 @@
 //! The log is silent, breaks off, comes back; the process is asked to end.
 
-use ingest_gateway::limits::DoorLimits;
+use ingest_gateway::grpc::proto::GetListingRequest;
+use ingest_gateway::grpc::proto::listing_service_client::ListingServiceClient;
+use ingest_gateway::limits::{BoardLimits, DoorLimits};
 use serde_json::json;
+use tonic::Code;
 
+use crate::grpc::{channel, problem};
 use crate::shop::{Shop, Wishes, order};
 
 fn impatient() -> DoorLimits {
@@ -62,6 +66,35 @@ async fn a_log_that_breaks_off_is_used_again_when_it_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_said_to_be_missing_while_decisions_may_be_unread() {
+    let board = BoardLimits { silence_ms_max: 500, ..BoardLimits::default() };
+    let shop = Shop::open(Wishes { board, undecided: true, ..Wishes::default() }).await;
+    let mut listings = ListingServiceClient::new(channel(&shop).await);
+    let asks = [
+        ("/v1/listings/A", "no_such_listing"),
+        ("/v1/listings/A/events", "no_such_listing"),
+        ("/v1/sales/friday", "no_such_sale"),
+        ("/v1/sales/friday/events", "no_such_sale"),
+    ];
+    shop.log.break_off(true);
+    shop.until("it is noticed", async |shop| !shop.service.board().is_ready()).await;
+    for (path, _) in asks {
+        let answer = shop.get(path, None).await;
+        answer.problem(503, "not_ready");
+        assert_eq!(answer.header("retry-after"), "1", "{path}");
+    }
+    let refused = listings.get_listing(GetListingRequest { sku: "A".to_owned() }).await.unwrap_err();
+    problem(&refused, Code::Unavailable, "not_ready");
+    shop.log.break_off(false);
+    for (path, name) in asks {
+        let name = format!("/problems/{name}");
+        shop.until(&name, async |shop| shop.get(path, None).await.json()["type"] == name.as_str()).await;
+    }
+    drop(listings);
+    assert!(shop.close().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn too_many_in_hand_are_refused_and_not_written() {
     let door = DoorLimits { commands_max: 10, ..impatient() };
     let shop = Shop::open(Wishes { door, undecided: true, ..Wishes::default() }).await;
@@ -80,7 +113,8 @@ async fn too_many_in_hand_are_refused_and_not_written() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_in_hand_is_finished_when_the_process_ends() {
     let mut wishes = Wishes { undecided: true, ..Wishes::default() };
-    wishes.server.limits.unready_ms = 300;
+    // Time to ask for readiness; the order is still waited for when connections are ended.
+    wishes.server.limits.unready_ms = 5_000;
     let mut shop = Shop::open(wishes).await;
     let mut body = order("A", 1);
     body["currency"] = json!("EUR");
@@ -88,7 +122,7 @@ async fn what_is_in_hand_is_finished_when_the_process_ends() {
     let (address, key) = (shop.address, shop.key(7, ""));
     let request = shop.client.post(format!("http://{address}/v1/orders")).bearer_auth(&key);
     let request =
-        request.header("content-type", "application/json").header("prefer", "wait=2").body(body.to_string());
+        request.header("content-type", "application/json").header("prefer", "wait=20").body(body.to_string());
     let waiting = tokio::spawn(request.send());
     shop.until("it is in hand", async |shop| shop.places() == 1).await;
     shop.ask_to_end();

@@ -1,15 +1,24 @@
 //! Pages, and what stands on them beside the products.
 
-use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 
-use catalogue::Product;
+use catalogue::{CatalogueTopic, Product, ProductCodec};
 use ingest_gateway::server::ServerOptions;
 use ingest_gateway::together::{Companions, Counting, Together};
+use order_codec::schemas::PRODUCT_V1;
+use order_codec::{FileSchemas, RegistryError, SchemaSource};
+use order_log::{Headers, Log as _, MemoryLog};
 use order_model::Sku;
+use order_worker::Topics;
 use reqwest::Method;
 use serde_json::json;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 
-use crate::shop::{Answer, Shop, Wishes, now};
+use crate::grpc;
+use crate::shop::{Answer, Shop, Wishes, now, pages};
 
 fn product(sku: &str, title: &str) -> Product {
     Product::new(sku.parse().unwrap(), title)
@@ -123,5 +132,60 @@ async fn what_is_bought_together_is_shown_and_absent_without_harm() {
     let shop = Shop::open(Wishes { products: products(), ..Wishes::default() }).await;
     let answer = shop.get("/v1/products/A/bought-together", None).await;
     assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({"products": []})), "nobody counts");
+    assert!(shop.close().await);
+}
+
+/// A registry that says nothing until its other end is dropped, and then of every schema that it is ours.
+struct Slow {
+    files: FileSchemas,
+    held: Mutex<Receiver<()>>,
+}
+
+impl SchemaSource for Slow {
+    fn register_or_find(&self, subject: &str, schema_json: &str) -> Result<u32, RegistryError> {
+        self.files.register_or_find(subject, schema_json)
+    }
+
+    fn schema(&self, _: u32) -> Result<Option<String>, RegistryError> {
+        // Nobody sends anything: this is the end of the other end.
+        assert!(self.held.lock().unwrap().recv().is_err());
+        Ok(Some(PRODUCT_V1.to_owned()))
+    }
+}
+
+async fn until_ready(shop: &Shop, what: &str) {
+    shop.until(what, async |shop| shop.get("/readyz", None).await.status == 200).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_with_pages_is_ready_when_its_products_are_read() {
+    let log = MemoryLog::new(Arc::new(|| now().0));
+    log.create_topics(&Topics::with_prefix("").specs(1, 1, 1_000_000_000)).unwrap();
+    let (hold, held) = channel();
+    let registry = Slow { files: FileSchemas::new().unwrap(), held: Mutex::new(held) };
+    let codec = ProductCodec::new(Arc::new(registry)).unwrap();
+    let mut foreign = Vec::new();
+    codec.product_to(&product("A", "Alpha"), &mut foreign);
+    foreign[1..5].copy_from_slice(&4_711_u32.to_be_bytes());
+    log.append_at("catalogue", 0, now().0, Some(b"A"), Some(&foreign), Headers::NONE).unwrap();
+    let open = async |name: &str| {
+        let topic = CatalogueTopic { log: Arc::new(log.clone()), name: name.into(), codec: codec.clone() };
+        let server = ServerOptions { shop: Some(pages(topic)), ..ServerOptions::default() };
+        Shop::open(Wishes { server, ..Wishes::default() }).await
+    };
+    let shop = open("catalogue").await;
+    let mut health = HealthClient::new(grpc::channel(&shop).await);
+    let mut statuses = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    assert_eq!(statuses.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
+    shop.get("/readyz", None).await.problem(503, "not_ready");
+    drop(hold);
+    until_ready(&shop, "its products are read").await;
+    assert_eq!(shop.get("/v1/products/A", None).await.status, 200);
+    assert_eq!(statuses.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+    drop((health, statuses));
+    assert!(shop.close().await);
+
+    let shop = open("nowhere").await;
+    until_ready(&shop, "it does not wait for a topic that is not there").await;
     assert!(shop.close().await);
 }

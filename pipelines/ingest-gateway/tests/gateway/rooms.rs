@@ -3,24 +3,24 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use catalogue::{CatalogueFollower, CatalogueTopic, ProductCodec, ShelfLimits};
+use catalogue::{CatalogueTopic, ProductCodec};
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use ingest_gateway::limits::{ROOM_EVENTS_EVERY, ServiceLimits};
 use ingest_gateway::server::ServerOptions;
-use ingest_gateway::shop::{Images, Shop as ShopParts};
 use order_codec::{FileSchemas, KeyRing};
 use order_log::{Log as _, MemoryLog, TopicSpec};
 use order_model::{CustomerId, TimeMs};
 use reqwest::Method;
 use serde_json::{Value, json};
-use storefront::Storefront;
 use waiting_room::{PaceTarget, Report, RoomToken, prove};
 
 use crate::shop::{Answer, PATIENCE, Shop, Wishes, now, order, place_keys, room_codec};
 use crate::streams::{Event, parse};
 
 const ROOM: &str = "/v1/rooms/friday";
+/// No room opens so late before a test lets the time pass.
+const LATER_MS: u64 = 600_000;
 
 /// Nobody is let in.
 fn shut() -> Wishes {
@@ -101,7 +101,7 @@ fn proof(log: &MemoryLog) -> Report {
 #[tokio::test(flavor = "multi_thread")]
 async fn places_are_drawn_at_the_opening_and_later_ones_queue_behind() {
     let shop = Shop::open(shut()).await;
-    open(&shop, 4_000, &json!({"window_ms": 600_000})).await;
+    open(&shop, LATER_MS, &json!({"window_ms": 2 * LATER_MS})).await;
     let mut tokens = BTreeMap::new();
     for customer in 10..16 {
         let place = enter(&shop, customer).await;
@@ -109,6 +109,7 @@ async fn places_are_drawn_at_the_opening_and_later_ones_queue_behind() {
         tokens.insert(customer, token(&place).to_owned());
     }
     assert_eq!(enter(&shop, 10).await["state"], "before", "who enters twice is there once");
+    shop.pass(LATER_MS);
     let mut places = BTreeMap::new();
     for (customer, token) in &tokens {
         let place = until_it_stands(&shop, *customer, token, "waiting").await;
@@ -260,7 +261,7 @@ async fn only_who_is_admitted_orders() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_tells_of_the_draw_the_admission_and_the_end() {
     let shop = Shop::open(Wishes::default()).await;
-    open(&shop, 4_000, &json!({"window_ms": 600_000})).await;
+    open(&shop, LATER_MS, &json!({"window_ms": 2 * LATER_MS})).await;
     let place = enter(&shop, 10).await;
     let path = format!("{ROOM}/events");
     let key = shop.key(10, "");
@@ -271,9 +272,13 @@ async fn a_stream_tells_of_the_draw_the_admission_and_the_end() {
         (200, "text/event-stream")
     );
     let (mut stream, mut text) = (response.bytes_stream(), String::new());
-    let mut closed = false;
+    let (mut opened, mut closed) = (false, false);
     let events: Vec<Event> = loop {
         let events = parse(&text);
+        if !opened && !events.is_empty() {
+            shop.pass(LATER_MS);
+            opened = true;
+        }
         if !closed && events.iter().any(|event| event.data["state"] == "admitted") {
             let path = "/v1/admin/rooms/friday:close";
             assert_eq!(shop.post(path, &shop.key(1, "admin"), &[], &json!({})).await.status, 202);
@@ -380,9 +385,8 @@ fn pages() -> Wishes {
     log.create_topics(&[topic]).unwrap();
     let codec = ProductCodec::new(Arc::new(FileSchemas::new().unwrap())).unwrap();
     let topic = CatalogueTopic { log: Arc::new(log), name: "catalogue".into(), codec };
-    let catalogue = Arc::new(CatalogueFollower::start(topic, ShelfLimits::default()).unwrap());
-    let shop = ShopParts { pages: Storefront::new("Shop").unwrap(), catalogue, images: Images::Demo };
-    Wishes { server: ServerOptions { shop: Some(Arc::new(shop)), ..ServerOptions::default() }, ..shut() }
+    let shop = Some(crate::shop::pages(topic));
+    Wishes { server: ServerOptions { shop, ..ServerOptions::default() }, ..shut() }
 }
 
 #[tokio::test(flavor = "multi_thread")]

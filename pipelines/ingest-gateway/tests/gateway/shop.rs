@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -35,6 +35,23 @@ pub(crate) const PARTITIONS: u32 = 2;
 pub(crate) fn now() -> TimeMs {
     let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
     TimeMs(u64::try_from(since.as_millis()).unwrap())
+}
+
+/// The time of day in a shop: ours, and what a test has let pass besides.
+#[derive(Clone, Default)]
+struct Time {
+    passed_ms: Arc<AtomicU64>,
+}
+
+impl Time {
+    fn now(&self) -> TimeMs {
+        now().after(self.passed_ms.load(Ordering::SeqCst))
+    }
+
+    fn clock(&self) -> Arc<dyn Fn() -> TimeMs + Send + Sync> {
+        let time = self.clone();
+        Arc::new(move || time.now())
+    }
 }
 
 /// What signs the tokens of places.
@@ -119,7 +136,7 @@ impl Shop {
 
     /// One whose server is not asked whether it is ready.
     pub(crate) async fn open_unready(wishes: Wishes) -> Self {
-        let log = Faulty::new(MemoryLog::new(Arc::new(|| now().0)));
+        let log = Faulty::new();
         log.create_topics(&Topics::with_prefix("").specs(PARTITIONS, 1, 1_000_000_000)).unwrap();
         Self::on(log, wishes).await
     }
@@ -129,12 +146,13 @@ impl Shop {
         let codec = Codec::new(Arc::new(FileSchemas::new().unwrap())).unwrap();
         let shared: Arc<dyn Log> = Arc::new(log.clone());
         let (orders, decisions) = ("orders".into(), "decisions".into());
+        let clock = log.time.clock();
         let door = DoorParts {
             log: Arc::clone(&shared),
             codec: codec.clone(),
             ring: KeyRing::generate_one([9; 32]),
             orders: Arc::clone(&orders),
-            clock: Arc::new(now),
+            clock: Arc::clone(&clock),
         };
         let (door, door_thread) = Door::open(door, wishes.door).unwrap();
         let board = BoardParts { log: shared, codec, orders, decisions };
@@ -148,11 +166,12 @@ impl Shop {
             codec: room_codec(),
             ring: KeyRing::generate_one([9; 32]),
         };
-        let (tokens, target, clock) = (place_keys(), wishes.pace, Arc::new(now));
-        let rooms = Rooms::open(RoomParts { topic, tokens, target, stagger: 0, clock }, &board).unwrap();
+        let (tokens, target) = (place_keys(), wishes.pace);
+        let rooms = RoomParts { topic, tokens, target, stagger: 0, clock: Arc::clone(&clock) };
+        let rooms = Rooms::open(rooms, &board).unwrap();
         let secret = Secret::from([5; 32]);
         let mut keepers: Vec<Arc<dyn Doorkeeper>> =
-            vec![Arc::new(ProgramKeys::new(secret.clone(), Arc::new(now)))];
+            vec![Arc::new(ProgramKeys::new(secret.clone(), Arc::clone(&clock)))];
         if let Some(people) = &wishes.server.people {
             keepers.push(Arc::new(people.accounts.clone()));
         }
@@ -163,7 +182,7 @@ impl Shop {
             doorkeeper,
             secret: secret.clone(),
             rooms: Some(Arc::new(rooms)),
-            clock: Arc::new(now),
+            clock,
         };
         let mut service = Service::new(parts, &wishes.service);
         if let Some(archive) = wishes.archive {
@@ -171,7 +190,7 @@ impl Shop {
         }
         let mut options = wishes.server;
         if !wishes.products.is_empty() {
-            options.shop = Some(Arc::new(pages(&log, wishes.products)));
+            options.shop = Some(stocked(&log, wishes.products));
         }
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Server::bind(loopback, service.clone(), &options).await.unwrap();
@@ -192,7 +211,7 @@ impl Shop {
             log: Arc::new(self.log.clone()),
             codec: Codec::new(Arc::new(FileSchemas::new().unwrap())).unwrap(),
             ring: KeyRing::generate_one([9; 32]),
-            clock: Arc::new(now),
+            clock: self.log.time.clock(),
             observer: Arc::new(|_| {}),
         };
         let options = WorkerOptions {
@@ -205,6 +224,11 @@ impl Shop {
         let asked = stop.clone();
         let thread = std::thread::spawn(move || order_worker::run(&parts, &options, &asked));
         self.worker = Some((stop, thread));
+    }
+
+    /// Lets time pass, for the log and for all that looks at its clock.
+    pub(crate) fn pass(&self, ms: u64) {
+        self.log.time.passed_ms.fetch_add(ms, Ordering::SeqCst);
     }
 
     pub(crate) async fn until(&self, what: &str, mut is_met: impl AsyncFnMut(&Self) -> bool) {
@@ -320,13 +344,18 @@ impl Shop {
 }
 
 /// Pages over products that are on the log.
-fn pages(log: &Faulty, products: Vec<Product>) -> Pages {
+fn stocked(log: &Faulty, products: Vec<Product>) -> Arc<Pages> {
     let codec = ProductCodec::new(Arc::new(FileSchemas::new().unwrap())).unwrap();
     let topic = CatalogueTopic { log: Arc::new(log.clone()), name: "catalogue".into(), codec };
     let changes: Vec<_> = products.into_iter().map(|product| Change::Put(Box::new(product))).collect();
     topic.write(&changes).unwrap();
+    pages(topic)
+}
+
+/// Pages over a catalogue.
+pub(crate) fn pages(topic: CatalogueTopic) -> Arc<Pages> {
     let catalogue = Arc::new(CatalogueFollower::start(topic, ShelfLimits::default()).unwrap());
-    Pages { pages: Storefront::new("Shop").unwrap(), catalogue, images: Images::Demo }
+    Arc::new(Pages { pages: Storefront::new("Shop").unwrap(), catalogue, images: Images::Demo })
 }
 
 /// One order of one SKU.
@@ -339,6 +368,7 @@ pub(crate) fn order(sku: &str, quantity: i64) -> Value {
 pub(crate) struct Faulty {
     pub(crate) inner: MemoryLog,
     faults: Arc<Faults>,
+    time: Time,
 }
 
 #[derive(Default)]
@@ -348,8 +378,10 @@ struct Faults {
 }
 
 impl Faulty {
-    pub(crate) fn new(inner: MemoryLog) -> Self {
-        Self { inner, faults: Arc::default() }
+    fn new() -> Self {
+        let time = Time::default();
+        let clock = time.clock();
+        Self { inner: MemoryLog::new(Arc::new(move || clock().0)), faults: Arc::default(), time }
     }
 
     /// Stores what is appended and acknowledges nothing, as if the answers were lost on the way.

@@ -1,10 +1,13 @@
 //! Event streams: resuming, being cut, being sent away.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::StreamExt as _;
-use ingest_gateway::limits::HttpLimits;
+use ingest_gateway::limits::{HttpLimits, ServiceLimits};
 use ingest_gateway::server::ServerOptions;
+use ingest_gateway::service::{Archive, LookingUp};
+use order_model::OrderId;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -116,9 +119,25 @@ async fn a_stream_is_resumed_from_every_event_without_loss() {
     assert!(shop.close().await);
 }
 
+/// Knows no order, and counts who asks it: whoever follows an order that nobody knows does so first.
+#[derive(Default)]
+struct Void {
+    asked: AtomicUsize,
+}
+
+impl Archive for Void {
+    fn order(&self, _: OrderId) -> LookingUp<'_> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async { Ok(None) })
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_listens_first_hears_what_comes_and_only_their_own() {
-    let shop = Shop::open(Wishes::default()).await;
+    let void = Arc::new(Void::default());
+    let archive: Arc<dyn Archive> = Arc::<Void>::clone(&void);
+    let service = ServiceLimits { order_expected_ms_max: 60_000, ..ServiceLimits::default() };
+    let shop = Shop::open(Wishes { service, archive: Some(archive), ..Wishes::default() }).await;
     shop.list(&[("A", 5)], &json!({})).await;
     let id = "01234567-89ab-cdef-0011-223344556677";
     let path = format!("/v1/orders/{id}/events");
@@ -126,7 +145,7 @@ async fn who_listens_first_hears_what_comes_and_only_their_own() {
     let place = async {
         let mut body = order("A", 1);
         body["order_id"] = json!(id);
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        shop.until("both listen", async |_| void.asked.load(Ordering::SeqCst) == 2).await;
         assert_eq!(shop.post("/v1/orders", &mine, &[], &body).await.status, 202);
     };
     let (heard, overheard, ()) = tokio::join!(

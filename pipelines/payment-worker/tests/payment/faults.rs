@@ -1,7 +1,13 @@
 //! A provider that declines, is slow, loses answers, forgets, or is dead.
 
-use order_model::{OrderEventKind, RejectReason};
-use payment_worker::{PaymentError, PaymentWorker, SandboxFaults};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use order_model::{MinorUnits, OrderEventKind, OrderId, RejectReason};
+use payment_worker::{
+    Answer, Charge, Payment, PaymentError, PaymentState, PaymentWorker, Provider, Sandbox, SandboxFaults,
+};
+use tokio::sync::watch;
 
 use crate::shop::{Shop, limits, options, sandbox, until};
 
@@ -65,7 +71,7 @@ fn a_provider_that_does_everything_wrong_takes_no_money_twice() {
 
 #[test]
 fn another_amount_than_asked_for_buys_nothing() {
-    let shop = Shop::open(800);
+    let shop = Shop::open(LONG_MS);
     let sandbox = sandbox(3, SandboxFaults { other_amount: 1_000, ..SandboxFaults::default() });
     let handle = shop.pay(sandbox.clone());
     shop.place(1..11);
@@ -77,10 +83,15 @@ fn another_amount_than_asked_for_buys_nothing() {
 
 #[test]
 fn less_than_was_asked_for_is_given_back_and_the_hold_is_not_charged_again() {
-    let shop = Shop::open(800);
-    let sandbox = sandbox(3, SandboxFaults { short: 1_000, ..SandboxFaults::default() });
+    let shop = Shop::open(LONG_MS);
+    let sandbox = shop.sandbox(3, SandboxFaults { short: 1_000, ..SandboxFaults::default() });
     let handle = shop.pay(sandbox.clone());
     shop.place(1..11);
+    until("all is given back, and nothing else is asked for", || {
+        let status = handle.status();
+        (status.refunded, status.calls_under_way) == (10, 0)
+    });
+    shop.clock.put_forward(LONG_MS);
     shop.settled(10, &handle);
     let takings = shop.check(&sandbox);
     assert_eq!((takings.captures, shop.refunds(RejectReason::AmountDiffers)), (10, 10));
@@ -90,38 +101,103 @@ fn less_than_was_asked_for_is_given_back_and_the_hold_is_not_charged_again() {
 
 #[test]
 fn a_dead_provider_delays_no_decision_and_all_is_closed_once_it_lives() {
-    let shop = Shop::open(1_500);
-    let sandbox = sandbox(4, SandboxFaults::default());
+    let shop = Shop::open(LONG_MS);
+    let sandbox = shop.sandbox(4, SandboxFaults::default());
     sandbox.set_down(true);
     let mut options = options();
     options.limits.orders_max = 20;
     let handle = PaymentWorker::start(&shop.parts(), &options, sandbox.clone()).unwrap();
     shop.place(1..101);
     until("all are held", || shop.count(OrderEventKind::Held) == 100);
+    until("a dead provider is called by one at a time", || handle.status().calls_allowed == 1);
+    shop.clock.put_forward(LONG_MS);
     until("all expire", || shop.count(OrderEventKind::Expired) == 100);
     assert!(handle.status().orders <= 20 + options.limits.batch.records_max, "{:?}", handle.status());
     assert_eq!(handle.status().calls_allowed, 1, "a dead provider is not called by many at once");
     sandbox.set_down(false);
+    until("every hold that ended unpaid is closed", || shop.count(OrderEventKind::Refused) == 100);
     shop.place(101..121);
-    until("those in time are paid", || shop.count(OrderEventKind::Paid) > 0);
     shop.settled(120, &handle);
     shop.check(&sandbox);
-    let unpaid = 120 - shop.count(OrderEventKind::Paid);
-    until("every hold that ended unpaid is closed", || shop.count(OrderEventKind::Refused) == unpaid);
+    assert_eq!((shop.count(OrderEventKind::Paid), shop.count(OrderEventKind::Refused)), (20, 100));
     handle.drain().unwrap();
+}
+
+/// A provider that does at once what it is asked to, and withholds the answer until it is released: for odd orders when
+/// money is set aside, for the others when it is taken.
+struct Withholding {
+    sandbox: Sandbox,
+    withheld: Arc<AtomicUsize>,
+    released: watch::Receiver<bool>,
+}
+
+impl Withholding {
+    async fn withhold(&self) {
+        self.withheld.fetch_add(1, Ordering::Relaxed);
+        let mut released = self.released.clone();
+        released.wait_for(|is_released| *is_released).await.ok();
+    }
+}
+
+impl Provider for Withholding {
+    fn name(&self) -> &str {
+        "withholding"
+    }
+
+    async fn authorise(&self, charge: &Charge) -> Answer<Payment> {
+        let answer = self.sandbox.authorise(charge).await;
+        if charge.order.0[15] % 2 == 1 {
+            self.withhold().await;
+        }
+        answer
+    }
+
+    async fn capture(&self, order: OrderId, id: &str) -> Answer<Payment> {
+        let answer = self.sandbox.capture(order, id).await;
+        self.withhold().await;
+        answer
+    }
+
+    async fn void(&self, order: OrderId, id: &str) -> Answer<Payment> {
+        self.sandbox.void(order, id).await
+    }
+
+    async fn refund(&self, order: OrderId, id: &str, amount: MinorUnits) -> Answer<Payment> {
+        self.sandbox.refund(order, id, amount).await
+    }
+
+    async fn retrieve(&self, id: &str) -> Answer<Payment> {
+        self.sandbox.retrieve(id).await
+    }
+
+    async fn look_up(&self, order: OrderId) -> Answer<Vec<Payment>> {
+        self.sandbox.look_up(order).await
+    }
 }
 
 #[test]
 fn a_slow_provider_whose_answers_come_after_the_hold_gives_the_money_back() {
-    let shop = Shop::open(60);
-    let faults = SandboxFaults { slow: 600, delay_ms: (10, 90), ..SandboxFaults::default() };
-    let sandbox = sandbox(5, faults);
-    let handle = shop.pay(sandbox.clone());
+    let shop = Shop::open(LONG_MS);
+    let sandbox = shop.sandbox(5, SandboxFaults::default());
+    let (release, released) = watch::channel(false);
+    let withheld = Arc::new(AtomicUsize::new(0));
+    let provider = Withholding { sandbox: sandbox.clone(), withheld: Arc::clone(&withheld), released };
+    let mut options = options();
+    options.limits.calls_max = 20;
+    options.limits.call_ms_max = LONG_MS;
+    let handle = PaymentWorker::start(&shop.parts(), &options, provider).unwrap();
     shop.place(1..151);
+    until("all are held", || shop.count(OrderEventKind::Held) == 150);
+    until("every answer is withheld", || withheld.load(Ordering::Relaxed) == 20);
+    shop.clock.put_forward(LONG_MS);
+    until("all expire", || shop.count(OrderEventKind::Expired) == 150);
+    release.send_replace(true);
     shop.settled(150, &handle);
-    shop.check(&sandbox);
-    assert!(shop.refunds(RejectReason::NotHeld) > 0, "some were captured too late");
-    assert!(shop.count(OrderEventKind::Expired) > 0);
+    let takings = shop.check(&sandbox);
+    assert!(takings.captures > 0, "some were captured too late");
+    assert_eq!(shop.refunds(RejectReason::NotHeld), usize::try_from(takings.captures).unwrap());
+    let voided = sandbox.payments().iter().any(|payment| payment.state == PaymentState::Voided);
+    assert!(voided, "some were only set aside");
     handle.drain().unwrap();
 }
 
@@ -133,8 +209,10 @@ fn a_cancelled_order_is_not_charged_or_is_given_back() {
     // The last look is soon after the hold would have fallen due, which is far off: nothing is left open meanwhile.
     options.limits.close_after_ms = 0;
     let handle = PaymentWorker::start(&shop.parts(), &options, sandbox.clone()).unwrap();
-    shop.place(1..101);
-    (1..101).step_by(2).for_each(|number| shop.cancel(number));
+    // The first are cancelled before anybody can have been asked for their money.
+    let cancels = (1..21).step_by(2).map(Shop::cancelling);
+    shop.write(&(1..101).map(Shop::placing).chain(cancels).collect::<Vec<_>>());
+    (21..101).step_by(2).for_each(|number| shop.write(&[Shop::cancelling(number)]));
     until("every order has its end", || {
         let kinds = [OrderEventKind::Paid, OrderEventKind::Cancelled, OrderEventKind::Declined];
         kinds.iter().map(|kind| shop.count(*kind)).sum::<usize>() == 100

@@ -11,14 +11,15 @@ use order_log::{EmbeddedLog, EmbeddedOptions, Log};
 use order_model::OrderEventKind;
 use payment_worker::{Moment, PaymentWorker, SandboxFaults, sandbox_router};
 
-use crate::http::{Server, provider};
+use crate::http::{LOST_AFTER, Server, provider};
 use crate::shop::{PATIENCE, Shop, options, sandbox};
 
 const FOLDER: &str = "PAYMENT_TEST_FOLDER";
 const ADDRESS: &str = "PAYMENT_TEST_ADDRESS";
 const DIES_AT: &str = "PAYMENT_TEST_DIES_AT";
 const ORDERS: usize = 60;
-const HOLD_MS: u64 = 3_000;
+/// In the one partition no hold falls due, so that something is sold however late a life comes to it.
+const HOLDS_MS: [u64; 2] = [600_000, 3_000];
 /// Most lives of one run.
 const LIVES_MAX: u64 = 200;
 
@@ -32,7 +33,7 @@ fn child() {
     let Ok(folder) = std::env::var(FOLDER) else { return };
     let address = std::env::var(ADDRESS).unwrap().parse().unwrap();
     let dies_at: u64 = std::env::var(DIES_AT).unwrap().parse().unwrap();
-    let mut shop = Shop::on(open(Path::new(&folder)), HOLD_MS);
+    let mut shop = Shop::on(open(Path::new(&folder)), HOLDS_MS);
     shop.decide();
     let mut parts = shop.parts();
     let moments = AtomicU64::new(0);
@@ -45,7 +46,7 @@ fn child() {
     let mut options = options();
     // Few at once, so that it takes a while.
     options.limits.calls_max = 3;
-    let handle = PaymentWorker::start(&parts, &options, provider(address, "sk_test")).unwrap();
+    let handle = PaymentWorker::start(&parts, &options, provider(address, "sk_test", LOST_AFTER)).unwrap();
     shop.settled(ORDERS, &handle);
     handle.drain().unwrap();
     shop.stop_deciding();
@@ -80,7 +81,7 @@ fn live(folder: &Path, server: &Server, dies_at: u64, kill_after: Option<Duratio
 fn run(seed: u64, kills: impl Fn(u64) -> (u64, Option<Duration>)) {
     let folder = tempfile::tempdir().unwrap();
     {
-        let shop = Shop::on(open(folder.path()), HOLD_MS);
+        let shop = Shop::on(open(folder.path()), HOLDS_MS);
         shop.list();
         shop.place(1..1 + u128::try_from(ORDERS).unwrap());
     }
@@ -105,7 +106,7 @@ fn run(seed: u64, kills: impl Fn(u64) -> (u64, Option<Duration>)) {
         }
     }
     assert!(lives > 4, "it died {} times", lives - 1);
-    let shop = Shop::on(open(folder.path()), HOLD_MS);
+    let shop = Shop::on(open(folder.path()), HOLDS_MS);
     let takings = shop.check(&sandbox);
     let paid = shop.count(OrderEventKind::Paid);
     assert!(takings.captures >= u64::try_from(paid).unwrap() && paid > 0, "{takings:?}, {paid} paid");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -39,28 +40,54 @@ pub(crate) fn until(what: &str, mut is_met: impl FnMut() -> bool) {
     }
 }
 
+/// A clock that goes with the time and can be put forward.
+#[derive(Clone, Default)]
+pub(crate) struct Clock(Arc<AtomicU64>);
+
+impl Clock {
+    pub(crate) fn put_forward(&self, ms: u64) {
+        self.0.fetch_add(ms, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> TimeMs {
+        now().after(self.0.load(Ordering::Relaxed))
+    }
+
+    fn to_fn(&self) -> Arc<dyn Fn() -> TimeMs + Send + Sync> {
+        let clock = self.clone();
+        Arc::new(move || clock.now())
+    }
+}
+
 pub(crate) struct Shop {
+    /// Of the log in memory, the workers, and the provider that [`Self::sandbox`] makes.
+    pub(crate) clock: Clock,
     pub(crate) log: Arc<dyn Log>,
     pub(crate) codec: Codec,
     pub(crate) ring: KeyRing,
     worker: Option<(Stop, JoinHandle<Result<Summary, WorkerError>>)>,
-    hold_ms: u64,
+    holds_ms: [u64; 2],
 }
 
 impl Shop {
     /// A shop on a log in memory, its order worker running.
     pub(crate) fn open(hold_ms: u64) -> Self {
-        let mut shop = Self::on(Arc::new(MemoryLog::new(Arc::new(|| now().0))), hold_ms);
+        let clock = Clock::default();
+        let stamps = clock.clone();
+        let log = MemoryLog::new(Arc::new(move || stamps.now().0));
+        let mut shop = Self::on(Arc::new(log), [hold_ms; 2]);
+        shop.clock = clock;
         shop.list();
         shop.decide();
         shop
     }
 
-    /// A shop on this log.
-    pub(crate) fn on(log: Arc<dyn Log>, hold_ms: u64) -> Self {
+    /// A shop on this log, with so long holds in the one partition and in the other.
+    pub(crate) fn on(log: Arc<dyn Log>, holds_ms: [u64; 2]) -> Self {
         log.create_topics(&Topics::with_prefix("").specs(PARTITIONS, 1, 1_000_000_000)).unwrap();
         let codec = Codec::new(Arc::new(FileSchemas::new().unwrap())).unwrap();
-        Self { log, codec, ring: KeyRing::generate_one([9; 32]), worker: None, hold_ms }
+        let (clock, ring) = (Clock::default(), KeyRing::generate_one([9; 32]));
+        Self { clock, log, codec, ring, worker: None, holds_ms }
     }
 
     /// Starts the order worker.
@@ -69,7 +96,7 @@ impl Shop {
             log: Arc::clone(&self.log),
             codec: self.codec.clone(),
             ring: self.ring.clone(),
-            clock: Arc::new(now),
+            clock: self.clock.to_fn(),
             observer: Arc::new(|_| {}),
         };
         let options = WorkerOptions {
@@ -103,14 +130,14 @@ impl Shop {
 
     /// Opens a listing in each partition.
     pub(crate) fn list(&self) {
-        for (number, sku) in (1..).zip(Self::skus()) {
+        for (number, (sku, hold_ms)) in (1..).zip(Self::skus().into_iter().zip(self.holds_ms)) {
             let settings = ListingSettings {
                 sale: "summer".to_owned(),
                 currency: Currency::EUR,
                 opens_at: TimeMs(0),
                 closes_at: TimeMs(0),
                 limit_per_customer: 0,
-                hold_ms: self.hold_ms,
+                hold_ms,
                 extensions_max: 0,
                 waitlist_max: 0,
                 retention_ms: 600_000,
@@ -123,36 +150,37 @@ impl Shop {
         }
     }
 
-    /// Places so many orders from this number on, in turn in each partition; every fifth has a line in both.
+    /// Places so many orders.
     pub(crate) fn place(&self, numbers: std::ops::Range<u128>) {
-        let [a, b] = Self::skus();
-        let place = |number: u128| {
-            let lines: &[Sku] = match number % 5 {
-                4 => &[a, b],
-                even if even % 2 == 0 => &[a],
-                _ => &[b],
-            };
-            Command::Place(Place {
-                order: OrderId::from(number),
-                customer: CustomerId::from(number),
-                currency: Currency::EUR,
-                partial: false,
-                lines: lines.iter().map(|sku| Line { sku: *sku, quantity: 1 }).collect(),
-            })
-        };
-        self.write(&numbers.map(place).collect::<Vec<_>>());
+        self.write(&numbers.map(Self::placing).collect::<Vec<_>>());
     }
 
-    /// Cancels an order that [`Self::place`] placed.
-    pub(crate) fn cancel(&self, number: u128) {
+    /// What places an order: in turn in each partition, and every fifth with a line in both.
+    pub(crate) fn placing(number: u128) -> Command {
+        let [a, b] = Self::skus();
+        let lines: &[Sku] = match number % 5 {
+            4 => &[a, b],
+            even if even % 2 == 0 => &[a],
+            _ => &[b],
+        };
+        Command::Place(Place {
+            order: OrderId::from(number),
+            customer: CustomerId::from(number),
+            currency: Currency::EUR,
+            partial: false,
+            lines: lines.iter().map(|sku| Line { sku: *sku, quantity: 1 }).collect(),
+        })
+    }
+
+    /// What cancels an order that [`Self::placing`] places.
+    pub(crate) fn cancelling(number: u128) -> Command {
         let [a, b] = Self::skus();
         let sku = match number % 5 {
             4 => a.min(b),
             even if even % 2 == 0 => a,
             _ => b,
         };
-        let (order, customer) = (OrderId::from(number), CustomerId::from(number));
-        self.write(&[Command::Cancel(Cancel { order, customer, sku })]);
+        Command::Cancel(Cancel { order: OrderId::from(number), customer: CustomerId::from(number), sku })
     }
 
     pub(crate) fn write(&self, commands: &[Command]) {
@@ -163,7 +191,7 @@ impl Shop {
             self.codec.command_to(command, &mut value);
             let mut headers = Vec::new();
             if command.is_privileged() {
-                let mac = self.ring.sign(now(), Some(sku.as_bytes()), &value).unwrap();
+                let mac = self.ring.sign(self.clock.now(), Some(sku.as_bytes()), &value).unwrap();
                 Headers::encode(&mut headers, MAC_HEADER, &mac);
             }
             let (partition, key) = (partition_of(sku, PARTITIONS).0, Some(sku.as_bytes()));
@@ -183,9 +211,14 @@ impl Shop {
             log: Arc::clone(&self.log),
             codec: self.codec.clone(),
             ring: self.ring.clone(),
-            clock: Arc::new(now),
+            clock: self.clock.to_fn(),
             observer: Arc::new(|_| {}),
         }
+    }
+
+    /// A provider with the shop's clock.
+    pub(crate) fn sandbox(&self, seed: u64, faults: SandboxFaults) -> Sandbox {
+        sandbox_at(&self.clock, seed, faults)
     }
 
     pub(crate) fn pay(&self, provider: impl Provider) -> PaymentHandle {
@@ -346,6 +379,10 @@ pub(crate) fn limits() -> PaymentLimits {
 }
 
 pub(crate) fn sandbox(seed: u64, faults: SandboxFaults) -> Sandbox {
+    sandbox_at(&Clock::default(), seed, faults)
+}
+
+fn sandbox_at(clock: &Clock, seed: u64, faults: SandboxFaults) -> Sandbox {
     let (befalls, secret) = (Arc::new(|_| true), SECRET.to_owned());
-    Sandbox::new(SandboxOptions { seed, faults, befalls, secret, clock: Arc::new(now) })
+    Sandbox::new(SandboxOptions { seed, faults, befalls, secret, clock: clock.to_fn() })
 }

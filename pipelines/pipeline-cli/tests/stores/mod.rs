@@ -13,7 +13,7 @@ use crate::common::{Place, Run};
 use crate::running::{Running, until};
 use notices::People;
 use order_log::{KafkaLog, KafkaOptions};
-use pipeline_cli::ExitCode;
+use pipeline_cli::{ExitCode, times};
 use planted::{plant_items, plant_rows};
 use sink_push::stand_in::SmtpServer;
 use tables::TableOptions;
@@ -142,18 +142,19 @@ fn told_once(
 ) {
     let sink = ground.start("settling", &["sink", "run", "push"]);
     let deadline = Instant::now() + SETTLING;
-    loop {
-        let open = runtime.block_on(notices::open(&ground.tables));
+    let settled = loop {
+        let now = times::now();
+        let open = runtime.block_on(notices::open(now, &ground.tables));
         if open == 0 {
-            break;
+            break now;
         }
         assert!(Instant::now() < deadline, "{open} notices are not settled: {}", sink.said());
         std::thread::sleep(Duration::from_secs(1));
-    }
+    };
     sink.terminate().expect(ExitCode::Ok);
     let log = KafkaLog::connect(KafkaOptions::new(broker.bootstrap())).unwrap();
     let outbox = ground.place.path().join("outbox");
-    let counted = runtime.block_on(people.count(&log, topic, &ground.tables, server, &outbox));
+    let counted = runtime.block_on(people.count(settled, &log, topic, &ground.tables, server, &outbox));
     println!("{counted:#?}");
     assert_eq!(counted.decisions, decided);
     assert_eq!(counted.claimed + counted.pointless, counted.due);

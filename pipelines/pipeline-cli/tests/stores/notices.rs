@@ -115,9 +115,11 @@ impl People {
         (decisions, due)
     }
 
-    /// Compares the log, the claims, the mails and the outbox. Panics where one contradicts another.
+    /// Compares the log, the claims, the mails and the outbox. Panics where one contradicts another. At `settled` nothing was
+    /// open; what fell due since then need not have been told.
     pub(super) async fn count(
         &self,
+        settled: TimeMs,
         log: &dyn Log,
         topic: &str,
         options: &TableOptions,
@@ -164,7 +166,10 @@ impl People {
                 "expired" => arrived == 0,
                 // Comes at the end of its interval.
                 "claimed" => {
-                    arrived == 0 && claim.attempts == 0 && claim.due > now.0 && due.kind == NoticeKind::Moved
+                    arrived == 0
+                        && claim.attempts == 0
+                        && claim.due > settled.0
+                        && due.kind == NoticeKind::Moved
                 }
                 _ => false,
             };
@@ -202,8 +207,7 @@ fn text_of(file: &fs::DirEntry) -> Option<String> {
 }
 
 /// How many claims wait for something that is due, or are being attempted.
-pub(super) async fn open(options: &TableOptions) -> usize {
-    let now = times::now();
+pub(super) async fn open(now: TimeMs, options: &TableOptions) -> usize {
     let claims = claims(options).await;
     let is_open = |claim: &&Standing| {
         claim.state == "attempting" || claim.state == "claimed" && (claim.due <= now.0 || claim.attempts > 0)
