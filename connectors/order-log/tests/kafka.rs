@@ -40,7 +40,7 @@ fn batch(topic: &str, records: impl IntoIterator<Item = (u32, String)>) -> Appen
     batch
 }
 
-/// Appends the first batches of an appender, waiting until the broker says what the topic is.
+/// Appends the first batch of an appender, waiting until the broker says what the topic is.
 fn append(appender: &mut dyn LogAppender, mut batch: AppendBatch) -> Result<Ticket, AppendError> {
     let (deadline, mut done) = (Instant::now() + PATIENCE, Vec::new());
     loop {

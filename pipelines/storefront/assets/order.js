@@ -88,12 +88,14 @@ export async function start() {
   const output = one("#answer");
   if (isStranger("Sign in to see your order.")) return;
   const path = `/v1/orders/${id}`;
+  let isFound = true;
   try {
     order = await ask("GET", path);
     known = order.decision ? { id: order.decision, at: order.decided_at } : null;
   } catch (problem) {
     // Placed a moment ago, it may not have been read yet; its events will tell.
     if (problem.status !== 404) say(output, problem.message, "bad");
+    isFound = false;
     order = { order_id: id, state: "accepted" };
   }
   one("#body").hidden = false;
@@ -106,6 +108,7 @@ export async function start() {
     }),
   );
   const stream = follow(`${path}/events`, {
+    isFound,
     onEvent: (type, event, id) => {
       take(event, id);
       // After its end only a refund can follow, and that may take a while.
@@ -113,7 +116,7 @@ export async function start() {
     },
     onState: (isLive) => (one("#live").hidden = !isLive),
     onEnd: (status) => {
-      if (status !== 404 || seen.size > 0) return;
+      if (status !== 404 || isFound || seen.size > 0) return;
       one("#body").hidden = true;
       say(output, "There is no such order in your account.", "bad");
     },

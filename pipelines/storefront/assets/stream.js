@@ -4,6 +4,8 @@ import { token, isSignedIn } from "./session.js";
 
 const WAIT_FIRST_MS = 500;
 const WAIT_LONGEST_MS = 15_000;
+/** So often in a row what there was once may be missing: a gateway that has just started has not read so far. */
+const MISSING_MAX = 8;
 
 function parse(block) {
   const event = { type: "message", data: "", id: null, retry: null };
@@ -37,13 +39,13 @@ async function read(response, take) {
 
 /**
  * Follows `path` until `stop()` is called: `onEvent(type, data, id)` for each event, `onState(isLive)` when the connection comes
- * or goes. Ends by itself where the gateway says there is nothing to follow, and tells `onEnd(status)`. What there was once is
- * asked for again: another gateway may not have read so far.
+ * or goes. Ends by itself where the gateway says there is nothing to follow, and tells `onEnd(status)`. What there was once, or
+ * what is known to be there (`isFound`), is asked for again for a while.
  */
-export function follow(path, { onEvent, onState = () => {}, onEnd = () => {}, headers = {} }) {
+export function follow(path, { onEvent, onState = () => {}, onEnd = () => {}, headers = {}, isFound = false }) {
   const ended = new AbortController();
   let last = null;
-  let isFound = false;
+  let missing = 0;
   let wait = WAIT_FIRST_MS;
 
   const once = async () => {
@@ -52,8 +54,8 @@ export function follow(path, { onEvent, onState = () => {}, onEnd = () => {}, he
     const access = isSignedIn() ? await token() : null;
     if (access) all.Authorization = `Bearer ${access}`;
     const response = await fetch(path, { headers: all, signal: ended.signal, cache: "no-store", credentials: "same-origin" });
-    const isMissing = response.status === 404 && !isFound;
-    if (isMissing || [204, 400, 403, 410].includes(response.status)) {
+    missing = response.status === 404 ? missing + 1 : 0;
+    if (missing > (isFound ? MISSING_MAX : 0) || [204, 400, 403, 410].includes(response.status)) {
       onEnd(response.status);
       return false;
     }

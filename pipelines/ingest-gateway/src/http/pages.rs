@@ -179,14 +179,13 @@ fn stock(view: StockView) -> Stock {
 
 async fn item(State(gate): State<Arc<Gate>>, Segment(sku): Segment<Sku>) -> Result<Response, Problem> {
     let products = gate.shop()?.products();
-    let listing = gate.service.listing(&sku);
-    let known = product_or_bare(&products, &sku, listing.is_ok());
-    let Some(product) = known else {
-        return match listing {
-            Err(refusal @ Refusal::NotReady) => Err(refusal.into()),
-            _ => Ok(missing(&gate, "There is no such product.")),
-        };
+    let listing = match gate.service.listing(&sku) {
+        // Nobody can say yet that it is not on sale.
+        Err(refusal @ Refusal::NotReady) => return Err(refusal.into()),
+        listing => listing.ok(),
     };
+    let known = product_or_bare(&products, &sku, listing.is_some());
+    let Some(product) = known else { return Ok(missing(&gate, "There is no such product.")) };
     let view = Item {
         sku: product.sku.to_string(),
         title: product.title.clone(),
@@ -204,7 +203,7 @@ async fn item(State(gate): State<Arc<Gate>>, Segment(sku): Segment<Sku>) -> Resu
             .map(|attribute| Attribute { name: attribute.name.clone(), value: attribute.value.clone() })
             .collect(),
         pictures: product.images.iter().map(picture).collect(),
-        offer: listing.ok().map(|listing| offer(&gate, &listing, gate.service.now())),
+        offer: listing.map(|listing| offer(&gate, &listing, gate.service.now())),
     };
     Ok(show(&gate, |pages| pages.item(&view)))
 }

@@ -77,7 +77,11 @@ impl Service {
         }
         match undecided {
             Some(undecided) => Ok(Found::Undecided(undecided)),
-            None => self.archived(who, order).await.map(Found::Archived),
+            None => match self.archived(who, order).await {
+                // Its decision may be among those that are not read yet.
+                Err(Refusal::OrderUnknown) if !self.board().is_ready() => Err(Refusal::NotReady),
+                found => found.map(Found::Archived),
+            },
         }
     }
 

@@ -72,7 +72,7 @@ struct Entries {
 impl Entries {
     /// The entry of this name, or of the order under whatever name.
     fn find(&mut self, name: Name, order: OrderId) -> Option<&mut Entry> {
-        // Nearly all are new: each question less is a look at memory that nobody has touched for long.
+        // Nearly all are new, and each question is a look at memory that nobody has touched for long.
         let by_id = Name::Order(order);
         let found = if self.by_name.contains_key(&name) {
             Some(name)

@@ -75,11 +75,13 @@ async fn nothing_is_said_to_be_missing_while_decisions_may_be_unread() {
         ("/v1/listings/A/events", "no_such_listing"),
         ("/v1/sales/friday", "no_such_sale"),
         ("/v1/sales/friday/events", "no_such_sale"),
+        ("/v1/orders/00000000-0000-0000-0000-000000000001", "no_such_order"),
     ];
+    let key = shop.key(7, "");
     shop.log.break_off(true);
     shop.until("it is noticed", async |shop| !shop.service.board().is_ready()).await;
     for (path, _) in asks {
-        let answer = shop.get(path, None).await;
+        let answer = shop.get(path, Some(&key)).await;
         answer.problem(503, "not_ready");
         assert_eq!(answer.header("retry-after"), "1", "{path}");
     }
@@ -88,7 +90,8 @@ async fn nothing_is_said_to_be_missing_while_decisions_may_be_unread() {
     shop.log.break_off(false);
     for (path, name) in asks {
         let name = format!("/problems/{name}");
-        shop.until(&name, async |shop| shop.get(path, None).await.json()["type"] == name.as_str()).await;
+        shop.until(&name, async |shop| shop.get(path, Some(&key)).await.json()["type"] == name.as_str())
+            .await;
     }
     drop(listings);
     assert!(shop.close().await);

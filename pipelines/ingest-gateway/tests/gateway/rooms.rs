@@ -19,7 +19,7 @@ use crate::shop::{Answer, PATIENCE, Shop, Wishes, now, order, place_keys, room_c
 use crate::streams::{Event, parse};
 
 const ROOM: &str = "/v1/rooms/friday";
-/// No room opens so late before a test lets the time pass.
+/// So late opens no room by itself within a test.
 const LATER_MS: u64 = 600_000;
 
 /// Nobody is let in.

@@ -91,7 +91,7 @@ fn less_than_was_asked_for_is_given_back_and_the_hold_is_not_charged_again() {
         let status = handle.status();
         (status.refunded, status.calls_under_way) == (10, 0)
     });
-    shop.clock.put_forward(LONG_MS);
+    shop.clock.pass(LONG_MS);
     shop.settled(10, &handle);
     let takings = shop.check(&sandbox);
     assert_eq!((takings.captures, shop.refunds(RejectReason::AmountDiffers)), (10, 10));
@@ -110,7 +110,7 @@ fn a_dead_provider_delays_no_decision_and_all_is_closed_once_it_lives() {
     shop.place(1..101);
     until("all are held", || shop.count(OrderEventKind::Held) == 100);
     until("a dead provider is called by one at a time", || handle.status().calls_allowed == 1);
-    shop.clock.put_forward(LONG_MS);
+    shop.clock.pass(LONG_MS);
     until("all expire", || shop.count(OrderEventKind::Expired) == 100);
     assert!(handle.status().orders <= 20 + options.limits.batch.records_max, "{:?}", handle.status());
     assert_eq!(handle.status().calls_allowed, 1, "a dead provider is not called by many at once");
@@ -189,7 +189,7 @@ fn a_slow_provider_whose_answers_come_after_the_hold_gives_the_money_back() {
     shop.place(1..151);
     until("all are held", || shop.count(OrderEventKind::Held) == 150);
     until("every answer is withheld", || withheld.load(Ordering::Relaxed) == 20);
-    shop.clock.put_forward(LONG_MS);
+    shop.clock.pass(LONG_MS);
     until("all expire", || shop.count(OrderEventKind::Expired) == 150);
     release.send_replace(true);
     shop.settled(150, &handle);

@@ -45,7 +45,7 @@ pub(crate) fn until(what: &str, mut is_met: impl FnMut() -> bool) {
 pub(crate) struct Clock(Arc<AtomicU64>);
 
 impl Clock {
-    pub(crate) fn put_forward(&self, ms: u64) {
+    pub(crate) fn pass(&self, ms: u64) {
         self.0.fetch_add(ms, Ordering::Relaxed);
     }
 
